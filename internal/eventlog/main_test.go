@@ -1,0 +1,27 @@
+package eventlog_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		os.Exit(appendUntilKilled(dir)) // this process is the one that a crash test kills
+	}
+	code := m.Run()
+	removeServerBinary()
+	if code == 0 {
+		if err := goleak.Find(
+			// The server keeps one clock for all servers of the process.
+			goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
+		); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

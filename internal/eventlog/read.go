@@ -1,0 +1,197 @@
+package eventlog
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tidemark-desk/tidemark/events"
+)
+
+const (
+	subjectDirect = "$JS.API.DIRECT.GET." + streamName
+	subjectLeader = "$JS.API.STREAM.MSG.GET." + streamName
+	pageEvents    = 1000
+	pageBytes     = 2 << 20 // an answer may be larger by one event
+)
+
+type getRequest struct {
+	Sequence uint64   `json:"seq,omitempty"`
+	Next     string   `json:"next_by_subj,omitempty"`
+	Last     string   `json:"last_by_subj,omitempty"`
+	Multi    []string `json:"multi_last,omitempty"`
+	Batch    int      `json:"batch,omitempty"`
+	MaxBytes int      `json:"max_bytes,omitempty"`
+}
+
+// page is some events of a filter in order. Complete says that, when it was read, there was no later one.
+type page struct {
+	events   []events.Recorded
+	complete bool
+}
+
+// Read returns all events of the aggregate with a sequence beyond after.
+func (l *Log) Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error) {
+	if !a.Valid() {
+		return nil, fmt.Errorf("read %s: %w", a, events.ErrSubject)
+	}
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	subject := a.Subject(l.partitions)
+	var all []events.Recorded
+	for {
+		p, err := l.page(ctx, subject, after+1, pageEvents, pageBytes)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", subject, err)
+		}
+		all = append(all, p.events...)
+		if p.complete {
+			return all, nil
+		}
+		after = p.events[len(p.events)-1].Sequence
+	}
+}
+
+// page reads up to limit events of the filter (empty: any) from sequence from on. A page that is not complete has at least one
+// event.
+func (l *Log) page(ctx context.Context, filter string, from uint64, limit, maxBytes int) (page, error) {
+	p, err := l.directPage(ctx, filter, from, limit, maxBytes)
+	if err != nil || !p.complete || !l.replicated {
+		return p, err
+	}
+	// A replica that lags believes that it has given everything; the leader knows.
+	if n := len(p.events); n > 0 {
+		from = p.events[n-1].Sequence + 1
+	}
+	e, found, err := l.leaderNext(ctx, filter, from)
+	if err != nil {
+		return page{}, err
+	}
+	if found {
+		p.events = append(p.events, e)
+		p.complete = false
+	}
+	return p, nil
+}
+
+// directPage asks any replica.
+func (l *Log) directPage(ctx context.Context, filter string, from uint64, limit, maxBytes int) (page, error) {
+	var p page
+	ask := getRequest{Sequence: max(1, from), Next: filter, Batch: limit, MaxBytes: maxBytes}
+	again := func() { p = page{} }
+	err := l.requests.ask(ctx, subjectDirect, ask, again, func(m *nats.Msg) (bool, error) {
+		switch status := m.Header.Get(headerStatus); status {
+		case "":
+			e, err := decodeStored(m)
+			if err == nil {
+				p.events = append(p.events, e)
+			}
+			return false, err
+		case statusEndOfBatch:
+			pending, err := strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
+			// The server counts what is pending while others write: an empty page is always the end.
+			p.complete = pending == 0 || len(p.events) == 0
+			return true, err
+		case statusNotFound:
+			p.complete = true
+			return true, nil
+		default:
+			return true, &apiError{Description: status + " " + m.Header.Get("Description")}
+		}
+	})
+	return p, err
+}
+
+// leaderNext asks the stream's leader for the first event of the filter from sequence from on.
+func (l *Log) leaderNext(ctx context.Context, filter string, from uint64) (events.Recorded, bool, error) {
+	if filter == "" {
+		filter = subjectAll
+	}
+	return l.leaderGet(ctx, getRequest{Sequence: max(1, from), Next: filter})
+}
+
+func (l *Log) leaderGet(ctx context.Context, ask getRequest) (e events.Recorded, found bool, err error) {
+	err = l.requests.ask(ctx, subjectLeader, ask, func() {}, func(m *nats.Msg) (bool, error) {
+		var answer struct {
+			Message *struct {
+				Subject  string    `json:"subject"`
+				Sequence uint64    `json:"seq"`
+				Header   string    `json:"hdrs"`
+				Data     []byte    `json:"data"`
+				Time     time.Time `json:"time"`
+			} `json:"message"`
+			Error *apiError `json:"error"`
+		}
+		if err := json.Unmarshal(m.Data, &answer); err != nil {
+			return true, fmt.Errorf("read the leader's answer: %w", err)
+		}
+		if answer.Error != nil {
+			if answer.Error.ErrCode == codeNoMessageFound {
+				return true, nil
+			}
+			return true, answer.Error
+		}
+		raw, err := base64.StdEncoding.DecodeString(answer.Message.Header)
+		if err != nil {
+			return true, fmt.Errorf("read the leader's answer: %w", err)
+		}
+		header, err := nats.DecodeHeadersMsg(raw)
+		if err != nil {
+			return true, fmt.Errorf("read the leader's answer: %w", err)
+		}
+		e, err = events.Decode(answer.Message.Subject, answer.Message.Sequence, answer.Message.Time, events.Header(header), answer.Message.Data)
+		found = err == nil
+		return true, err
+	})
+	return e, found, err
+}
+
+// lastOf returns the last sequence of each of the subjects that has any event, from any replica. At most 1,000 subjects.
+func (l *Log) lastOf(ctx context.Context, subjects []string) (map[string]uint64, error) {
+	last := make(map[string]uint64, len(subjects))
+	err := l.requests.ask(ctx, subjectDirect, getRequest{Multi: subjects}, func() { clear(last) }, func(m *nats.Msg) (bool, error) {
+		switch status := m.Header.Get(headerStatus); status {
+		case "":
+			sequence, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+			last[m.Header.Get("Nats-Subject")] = sequence
+			return false, err
+		case statusEndOfBatch, statusNotFound:
+			return true, nil
+		default:
+			return true, &apiError{Description: status + " " + m.Header.Get("Description")}
+		}
+	})
+	return last, err
+}
+
+// decodeStored reads a message that the server gave back or republished, with its place in headers.
+func decodeStored(m *nats.Msg) (events.Recorded, error) {
+	sequence, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return events.Recorded{}, fmt.Errorf("sequence of a stored event: %w", err)
+	}
+	stored, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return events.Recorded{}, fmt.Errorf("time of stored event %d: %w", sequence, err)
+	}
+	return events.Decode(m.Header.Get("Nats-Subject"), sequence, stored, events.Header(m.Header), m.Data)
+}
+
+// Sync returns once Head covers every event that was acknowledged before the call, by any process. Head follows the
+// live feed, which may lag under load; whoever must account for every event asks the log itself first.
+func (l *Log) Sync(ctx context.Context) error {
+	info, err := l.streamInfo(ctx)
+	if err != nil {
+		return ErrUnavailable.WithCause(fmt.Errorf("find the end of the log: %w", err))
+	}
+	if last := info.State.LastSeq; last > 0 {
+		return l.Wait(ctx, last-1)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package eventlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	requestTimeout = 5 * time.Second // without any message of an answer; the first tries wait for less
+	firstTimeout   = time.Second
+	requestTries   = 6
+	retryWait      = 100 * time.Millisecond
+)
+
+// requests asks questions that are answered with a stream of messages, over one subscription for all of them.
+type requests struct {
+	conn   *nats.Conn
+	prefix string // of reply subjects
+	sub    *nats.Subscription
+
+	mu   sync.Mutex
+	next uint64
+	open map[uint64]*request
+}
+
+// request collects the messages of one answer.
+type request struct {
+	mu    sync.Mutex
+	msgs  []*nats.Msg
+	err   error
+	ready chan struct{}
+}
+
+func newRequests(conn *nats.Conn) (*requests, error) {
+	r := &requests{conn: conn, prefix: nats.NewInbox() + ".", open: map[uint64]*request{}}
+	sub, err := conn.Subscribe(r.prefix+"*", r.receive)
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to answers: %w", err)
+	}
+	r.sub = sub
+	return r, sub.SetPendingLimits(-1, -1) // what is asked for is bounded by max_bytes
+}
+
+func (r *requests) receive(m *nats.Msg) {
+	token, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, r.prefix), 36, 64)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	q := r.open[token]
+	r.mu.Unlock()
+	if q != nil {
+		q.add(m, nil)
+	}
+}
+
+func (q *request) add(m *nats.Msg, err error) {
+	q.mu.Lock()
+	if m != nil {
+		q.msgs = append(q.msgs, m)
+	}
+	if err != nil {
+		q.err = err
+	}
+	q.mu.Unlock()
+	signal(q.ready)
+}
+
+func (q *request) take() ([]*nats.Msg, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	msgs := q.msgs
+	q.msgs = nil
+	return msgs, q.err
+}
+
+// failAll ends every question under way.
+func (r *requests) failAll(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range r.open {
+		q.add(nil, err)
+	}
+}
+
+// ask sends body and gives every message of the answer to each, until each says that it was the last. It tries again from the
+// beginning when the connection breaks or no server answers; again is called before each further try.
+func (r *requests) ask(ctx context.Context, subject string, body any, again func(), each func(*nats.Msg) (last bool, err error)) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode a request: %w", err)
+	}
+	for try := 1; ; try++ {
+		err := r.once(ctx, subject, data, min(requestTimeout, time.Duration(try)*firstTimeout), each)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if _, refused := errors.AsType[*apiError](err); refused {
+			return ErrUnavailable.WithCause(err)
+		}
+		if try == requestTries || errors.Is(err, nats.ErrConnectionClosed) {
+			return ErrUnavailable.WithCause(err)
+		}
+		if err := sleep(ctx, time.Duration(try)*retryWait); err != nil {
+			return err
+		}
+		again()
+	}
+}
+
+func (r *requests) once(ctx context.Context, subject string, data []byte, patience time.Duration, each func(*nats.Msg) (bool, error)) error {
+	q := &request{ready: make(chan struct{}, 1)}
+	r.mu.Lock()
+	r.next++
+	token := r.next
+	r.open[token] = q
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		delete(r.open, token)
+		r.mu.Unlock()
+	}()
+	if err := r.conn.PublishRequest(subject, r.prefix+strconv.FormatUint(token, 36), data); err != nil {
+		return err
+	}
+	quiet := time.NewTimer(patience)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-quiet.C:
+			return nats.ErrTimeout
+		case <-q.ready:
+		}
+		msgs, err := q.take()
+		for _, m := range msgs {
+			if m.Header.Get(headerStatus) == statusNoResponders {
+				return errNoResponders
+			}
+			if last, err := each(m); last || err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			return err
+		}
+		quiet.Reset(patience)
+	}
+}
+
+// sleep waits, or returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
