@@ -1,0 +1,9 @@
+package projections
+
+import (
+	"testing"
+
+	"github.com/tidemark-desk/tidemark/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }

@@ -1,0 +1,79 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/fault"
+)
+
+// ErrNotParked says that no such key waits.
+var ErrNotParked = fault.New(fault.NotFound, "not_parked", "this key is not parked")
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// ListParked lists parked keys, oldest first; an empty name means those of every projection.
+func ListParked(ctx context.Context, pool *pgxpool.Pool, name string) ([]Parked, error) {
+	out, err := listParked(ctx, pool, "$1 IN ('', projection)", name)
+	if err != nil {
+		return nil, fmt.Errorf("list parked keys: %w", err)
+	}
+	return out, nil
+}
+
+func listParked(ctx context.Context, q querier, where string, args ...any) ([]Parked, error) {
+	rows, err := q.Query(ctx, "SELECT projection, partition, key, sequence, type, error, attempts, since, coalesce(asked, '') FROM tidemark.parked WHERE "+
+		where+" ORDER BY since, projection, key", args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Parked, err error) {
+		var key string
+		var sequence int64
+		if err := row.Scan(&p.Projection, &p.Partition, &key, &sequence, &p.Type, &p.Error, &p.Attempts, &p.Since, &p.Asked); err != nil {
+			return p, err
+		}
+		p.Sequence = unsigned(sequence)
+		p.Aggregate, err = events.ParseAggregate(key)
+		return p, err
+	})
+}
+
+// RetryParked asks the owner of the partition to apply the failed event again, and all that waits behind it. The owner
+// looks about once a second; the row of ListParked tells what came of it: it is gone, or has more attempts.
+func RetryParked(ctx context.Context, pool *pgxpool.Pool, name, key string) error {
+	return ask(ctx, pool, name, key, AskRetry)
+}
+
+// DropParked asks the owner of the partition to skip the failed event and to go on with what waits behind it.
+func DropParked(ctx context.Context, pool *pgxpool.Pool, name, key string) error {
+	return ask(ctx, pool, name, key, AskDrop)
+}
+
+func ask(ctx context.Context, pool *pgxpool.Pool, name, key, what string) error {
+	tag, err := pool.Exec(ctx, "UPDATE tidemark.parked SET asked = $3 WHERE projection = $1 AND key = $2", name, key, what)
+	if err != nil {
+		return fmt.Errorf("%s parked key: %w", what, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNotParked.WithHint("tidemark parked list shows what waits")
+	}
+	return nil
+}
+
+// cleanText makes any error text fit for a text column.
+func cleanText(s string) string {
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "�")
+	const longest = 2000
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + " …"
+	}
+	return s
+}
