@@ -1,0 +1,145 @@
+package bleve
+
+import (
+	"strings"
+
+	blevesearch "github.com/blevesearch/bleve/v2/search/query"
+
+	"github.com/tidemark-desk/tidemark/projections/search"
+)
+
+// subjectBoost: a word in the subject says more than one in a message.
+const subjectBoost = 1.5
+
+// compiled is a query as the index takes it.
+type compiled struct {
+	root  blevesearch.Query
+	words []blevesearch.Query // what is to be highlighted
+	none  bool                // it cannot match anything
+}
+
+// compile builds the query. Org and kind stand in the outermost conjunction, beside everything that a caller wrote,
+// and each exclusion is "of this org, but not": whatever a part comes down to, it cannot widen the whole.
+func compile(q search.Query) compiled {
+	var c compiled
+	all := []blevesearch.Query{exactly(fieldOrg, q.Org), exactly(fieldKind, kindConversation)}
+	if q.Status != "" {
+		all = append(all, exactly("status", q.Status))
+	}
+	asked := false
+	drop := droppable(q.Clauses)
+	for i, clause := range q.Clauses {
+		var part blevesearch.Query
+		if clause.Kind == search.Field {
+			part = exactly(clause.Field, fieldValue(clause))
+		} else {
+			if !clause.Not {
+				asked = true
+			}
+			if drop[i] {
+				continue
+			}
+			if part = textQuery(clause, q.Notes); part == nil {
+				continue // nothing in it but punctuation
+			}
+		}
+		switch {
+		case clause.Not:
+			without := blevesearch.NewBooleanQuery([]blevesearch.Query{exactly(fieldOrg, q.Org)}, nil, []blevesearch.Query{part})
+			without.SetBoost(0)
+			all = append(all, without)
+		case clause.Kind == search.Field:
+			all = append(all, part)
+		default:
+			all = append(all, part)
+			c.words = append(c.words, part)
+		}
+	}
+	c.none = asked && len(c.words) == 0
+	c.root = blevesearch.NewConjunctionQuery(all)
+	return c
+}
+
+func fieldValue(c search.Clause) string {
+	if c.Field == "tag" {
+		return strings.ToLower(c.Text)
+	}
+	return c.Text
+}
+
+// droppable tells which words are stop words that can be left out, because others remain.
+func droppable(clauses []search.Clause) []bool {
+	drop := make([]bool, len(clauses))
+	remaining := 0
+	for i, c := range clauses {
+		if c.Not || c.Kind == search.Field {
+			continue
+		}
+		if c.Kind == search.Word && stopWords[strings.ToLower(c.Text)] {
+			drop[i] = true
+		} else if len(queryPlaces(c.Text)) > 0 {
+			remaining++
+		}
+	}
+	if remaining == 0 {
+		clear(drop)
+	}
+	return drop
+}
+
+// textQuery looks for one clause in every text that may be searched; nil when there is nothing to look for.
+func textQuery(c search.Clause, notes bool) blevesearch.Query {
+	fields := []string{fieldSubject, fieldText}
+	if notes {
+		fields = append(fields, fieldNotes)
+	}
+	var either []blevesearch.Query
+	for _, field := range fields {
+		var part blevesearch.BoostableQuery
+		if c.Kind == search.Prefix {
+			part = prefixQuery(c.Text, field)
+		} else {
+			part = placesQuery(queryPlaces(c.Text), field)
+		}
+		if part == nil {
+			return nil
+		}
+		if field == fieldSubject {
+			part.SetBoost(subjectBoost)
+		}
+		either = append(either, part)
+	}
+	return blevesearch.NewDisjunctionQuery(either)
+}
+
+func placesQuery(at places, field string) blevesearch.BoostableQuery {
+	switch len(at) {
+	case 0:
+		return nil
+	case 1:
+		q := blevesearch.NewTermQuery(at[0])
+		q.SetField(field)
+		return q
+	}
+	return blevesearch.NewPhraseQuery(at, field)
+}
+
+// prefixQuery finds words that begin so: as they were written, or their stems.
+func prefixQuery(text, field string) blevesearch.BoostableQuery {
+	words := prefixWords(text)
+	if len(words) == 0 {
+		return nil
+	}
+	last := blevesearch.NewPrefixQuery(words[len(words)-1])
+	last.SetField(field)
+	if len(words) == 1 {
+		return last
+	}
+	all := []blevesearch.Query{last} // "e-mail addr*": the others whole
+	for _, w := range words[:len(words)-1] {
+		t := blevesearch.NewTermQuery(w)
+		t.SetField(field)
+		all = append(all, t)
+	}
+	return blevesearch.NewConjunctionQuery(all)
+}

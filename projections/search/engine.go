@@ -1,0 +1,118 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/projections"
+)
+
+// Engine keeps documents, finds them, and remembers with them up to where it has read. It is disposable: emptied,
+// it is filled again from the log. Every engine passes searchtest.Run.
+type Engine interface {
+	// Sink: a session's commit writes each touched conversation
+	// once, together with the progress, all or nothing; a document never goes back to an older position.
+	projections.Sink
+	// Search answers with conversations of q.Org only. What it finds may lag; it never blocks on indexing.
+	Search(ctx context.Context, q Query) (Result, error)
+	// Count tells how much of an org is in the index, by channel and window.
+	Count(ctx context.Context, c CountRequest) ([]Count, error)
+	// Documents is the number of conversations of all orgs.
+	Documents(ctx context.Context) (uint64, error)
+	// Document is one conversation as the index has it; nil when it has none.
+	Document(ctx context.Context, org, id string) (*Document, error)
+	Close() error
+}
+
+// Why an index cannot be opened. Each is wrapped with what the operator has to do.
+var (
+	ErrCorrupt     = errors.New("the search index is damaged")
+	ErrFormat      = errors.New("the search index was made by another version")
+	ErrIncarnation = errors.New("the search index belongs to another log")
+)
+
+// History reads one aggregate's own events; the log does.
+type History interface {
+	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
+}
+
+// Sort is the order of results.
+type Sort string
+
+// The orders.
+const (
+	SortRelevance Sort = "relevance"
+	SortNewest    Sort = "newest" // last changed first
+)
+
+// Query is a question as an engine gets it.
+type Query struct {
+	Org     string // nothing of another org is ever found
+	Clauses []Clause
+	Status  string // empty: any
+	Sort    Sort
+	Limit   int
+	After   *After
+	Notes   bool // notes are searched too: for agents, never for visitors
+}
+
+// Scored tells whether anything in the query can rank: without words, all matches are equal.
+func (q Query) Scored() bool {
+	for _, c := range q.Clauses {
+		if c.Kind != Field && !c.Not {
+			return true
+		}
+	}
+	return false
+}
+
+// After is the last hit of the page before.
+type After struct {
+	Score   float64   `json:"s,omitempty"`
+	Updated time.Time `json:"u"`
+	ID      string    `json:"i"`
+}
+
+// Result is a page of hits; Total counts all matches.
+type Result struct {
+	Hits  []Hit
+	Total uint64
+	After *After // where the next page begins; nil when there is none
+}
+
+// Hit is one conversation found.
+type Hit struct {
+	ConversationID string      `json:"conversation_id"`
+	Score          float64     `json:"score"`
+	Subject        string      `json:"subject"`
+	Status         string      `json:"status"`
+	Updated        time.Time   `json:"updated_at"`
+	Highlights     []Highlight `json:"highlights,omitempty"`
+}
+
+// Highlight is where it was found: at most three per conversation.
+type Highlight struct {
+	In        string   `json:"in"`                   // subject, message or note
+	MessageID string   `json:"message_id,omitempty"` // of the message or the note
+	Fragment  string   `json:"fragment"`             // some of the text
+	Matches   [][2]int `json:"matches"`              // byte ranges of the fragment
+}
+
+// CountRequest asks how much is in the index: conversations by when they were opened, messages by their own time.
+type CountRequest struct {
+	Org     string        `json:"org"`
+	Channel string        `json:"channel,omitempty"` // empty: every channel
+	From    time.Time     `json:"from"`              // zero: from the beginning
+	To      time.Time     `json:"to"`                // exclusive; zero: to the end
+	Window  time.Duration `json:"window,omitempty"`  // zero: one window
+}
+
+// Count is what is in the index for one channel and window.
+type Count struct {
+	Channel       string    `json:"channel"`
+	From          time.Time `json:"from"` // of the window; zero when there is only one that begins with time
+	Conversations uint64    `json:"conversations"`
+	Messages      uint64    `json:"messages"`
+}
