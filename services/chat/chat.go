@@ -1,0 +1,120 @@
+// Package chat is what visitors of a site see, under /chat/v1: sessions, their own messages, and a live stream.
+//
+// Everything comes from the log and goes to the log: writing, history, streaming and resuming need neither a
+// database nor any consumer. A session is a signed token that says all about itself; opening one writes nothing.
+// A visitor sees one conversation, their own, and of it only what customers may see: notes and whatever else the
+// desk does among itself never leave.
+//
+// It must not import another service, and it must not read a projection.
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/aggregates"
+	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/directory"
+	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/web"
+)
+
+// Log is what the service needs of the event log besides writing to it.
+type Log interface {
+	Tail(ctx context.Context, f eventlog.Filter, after uint64, caughtUp func(), fn func(events.Recorded) error) error
+	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
+	Position(a events.Aggregate, sequence uint64) events.Position
+	Incarnation() string
+}
+
+// Directory is the configuration in memory.
+type Directory interface {
+	Wait(ctx context.Context) error
+	Org(id string) (directory.Org, bool)
+	Channel(org, id string) (directory.Channel, bool)
+	ChannelBySiteKey(key string) (directory.Channel, bool)
+}
+
+// Deps is all that the service needs. What may be nil or zero says so.
+type Deps struct {
+	Log       Log
+	Loop      *command.Loop
+	Directory Directory
+	Intake    Intake
+	Logger    *slog.Logger     // nil: nothing is logged
+	Clock     func() time.Time // nil: time.Now
+	Lifetime  time.Duration    // of a session; zero: 24 h
+	Starting  time.Duration    // how long a request waits for the directory; zero: 5 s
+	Heartbeat time.Duration    // of streams; zero: the default
+	Sessions  web.Limit        // of new sessions, for each address; zero: no limit
+	Messages  web.Limit        // of messages and reads, for each visitor; zero: no limit
+}
+
+// Service is the visitors' face.
+type Service struct {
+	Deps
+	conversations *command.Handler[conversation.State, conversation.Command]
+	bySession     *web.Limiter
+	byAddress     *web.Limiter
+	streams       *web.Streams
+	handler       http.Handler
+}
+
+// New makes the service. Its Handler answers at once; Run is needed to end the streams in time.
+func New(d Deps) *Service {
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if d.Clock == nil {
+		d.Clock = time.Now
+	}
+	if d.Lifetime == 0 {
+		d.Lifetime = 24 * time.Hour
+	}
+	if d.Starting == 0 {
+		d.Starting = 5 * time.Second
+	}
+	s := &Service{
+		Deps:          d,
+		conversations: aggregates.Conversations(d.Loop),
+		bySession:     web.NewLimiter(d.Messages),
+		byAddress:     web.NewLimiter(d.Sessions),
+		streams:       web.NewStreams(d.Heartbeat),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.openSession))
+	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.visitor(s.postMessage)))
+	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.visitor(s.listMessages)))
+	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
+	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux))))
+	return s
+}
+
+// Handler answers everything under /chat/.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Run waits for ctx to end, and then ends the streams: their clients come back, to another server.
+func (s *Service) Run(ctx context.Context) error {
+	<-ctx.Done()
+	s.streams.Close()
+	return nil
+}
+
+// answer renders what a handler returns as its error.
+func (s *Service) answer(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if err := h(w, r); err != nil {
+			p, internal := web.Translate(err)
+			if internal {
+				web.LogInternal(r.Context(), s.Logger, r.Method, r.Pattern, err)
+			}
+			p.Locate(func(name string) string { return "body." + name })
+			web.WriteProblem(w, p)
+		}
+	}
+}

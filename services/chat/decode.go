@@ -1,0 +1,39 @@
+package chat
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/web"
+)
+
+// decode reads a JSON object whose values are texts. All that is wrong with it is told at once: names that are not
+// known, by their exact spelling, and values that are no text.
+func decode(r *http.Request, into map[string]*string) error {
+	raw, err := io.ReadAll(r.Body) // web.CheckRequest has bounded it
+	if err != nil {
+		return web.ErrBodyMalformed.WithCause(err)
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil || object == nil {
+		return web.ErrBodyMalformed.WithHint("send one JSON object")
+	}
+	var wrong []fault.Field
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		value, known := into[name]
+		switch {
+		case !known:
+			wrong = append(wrong, fault.Field{Location: "body." + name, Message: "unexpected property"})
+		case object[name][0] != '"' || json.Unmarshal(object[name], value) != nil:
+			wrong = append(wrong, fault.Field{Location: "body." + name, Message: "expected string"})
+		}
+	}
+	if len(wrong) > 0 {
+		return web.Invalid(wrong...)
+	}
+	return nil
+}

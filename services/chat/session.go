@@ -1,0 +1,193 @@
+package chat
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/directory"
+	"github.com/tidemark-desk/tidemark/internal/domain/identity"
+	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
+	"github.com/tidemark-desk/tidemark/internal/domain/text"
+	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/web"
+)
+
+// purpose of the key under which the org's session tokens are signed.
+const purpose = "chat-session"
+
+var (
+	errSession = fault.New(fault.Unauthenticated, "unauthenticated", "there is no session that is valid in the request").
+			WithHint("open one with POST /chat/v1/sessions, and send its token as Authorization: Bearer")
+	errChannel = refusal.ErrChannelNotFound.WithHint("the site key is shown with the channel")
+	errOrigin  = fault.New(fault.Forbidden, "origin_not_allowed", "this site may not use the channel").
+			WithHint("add the origin to the channel's list")
+	errStarting = fault.New(fault.Unavailable, "starting", "the server has not read its configuration yet").
+			WithHint("try again in a moment")
+)
+
+// sessionRequest opens a session, or renews the one whose token is sent along.
+type sessionRequest struct{ SiteKey, Name, Email, ExternalID string }
+
+// sessionAnswer is a session.
+type sessionAnswer struct {
+	Token          string    `json:"token"`
+	ExpiresAt      time.Time `json:"expires_at"`
+	ConversationID string    `json:"conversation_id"` // it may not have begun yet
+}
+
+// openSession makes a new visitor, or goes on with the one whose valid token is sent.
+func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
+	if err := s.byAddress.Check(w.Header(), address(r), s.Clock()); err != nil {
+		return err
+	}
+	var in sessionRequest
+	err := decode(r, map[string]*string{
+		"site_key": &in.SiteKey, "name": &in.Name, "email": &in.Email, "external_id": &in.ExternalID,
+	})
+	if err != nil {
+		return err
+	}
+	p, err := checkProfile(in)
+	if err != nil {
+		return err
+	}
+	if err := s.ready(r.Context()); err != nil {
+		return err
+	}
+	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
+	if !ok || channel.Type != events.ChannelChat {
+		return errChannel
+	}
+	if err := checkChannel(channel, r.Header.Get("Origin")); err != nil {
+		return err
+	}
+	now := s.Clock()
+	next := session{Org: channel.OrgID, Channel: channel.ID, Visitor: events.NewID(), Profile: p}
+	if old, ok := verify(bearer(r), s.key, now); ok && old.Org == channel.OrgID && old.Channel == channel.ID {
+		next.Visitor = old.Visitor
+		if p == (profile{}) {
+			next.Profile = old.Profile
+		}
+	}
+	expires := now.Add(s.Lifetime).UTC().Truncate(time.Second)
+	next.Expires = expires.Unix()
+	key, ok := s.key(next.Org)
+	if !ok {
+		return errChannel
+	}
+	token, err := next.sign(key)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{Token: token, ExpiresAt: expires, ConversationID: next.conversation().ID})
+}
+
+// visitor lets only requests with a valid session through, as many as a session may make.
+func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v session) error) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.ready(r.Context()); err != nil {
+			return err
+		}
+		v, ok := verify(bearer(r), s.key, s.Clock())
+		if !ok {
+			return errSession
+		}
+		if err := s.bySession.Check(w.Header(), v.Visitor, s.Clock()); err != nil {
+			return err
+		}
+		channel, ok := s.Directory.Channel(v.Org, v.Channel)
+		if !ok {
+			return errSession
+		}
+		if err := checkChannel(channel, r.Header.Get("Origin")); err != nil {
+			return err
+		}
+		return next(w, r, v)
+	}
+}
+
+// conversation is the visitor's own: its id follows from who they are, so that it can be followed before it begins.
+func (s session) conversation() events.Aggregate {
+	return events.Aggregate{
+		Org: s.Org, Kind: events.KindConversation, ID: command.DeriveID("chat", s.Org, s.Channel, s.Visitor, "conversation"),
+	}
+}
+
+func (s *Service) key(org string) ([]byte, bool) {
+	o, ok := s.Directory.Org(org)
+	if !ok {
+		return nil, false
+	}
+	return o.DerivedKey(purpose), true
+}
+
+func (s *Service) ready(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, s.Starting)
+	defer cancel()
+	if err := s.Directory.Wait(bounded); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return errStarting.WithCause(err)
+	}
+	return nil
+}
+
+func checkChannel(c directory.Channel, origin string) error {
+	if c.Disabled {
+		return refusal.ErrChannelDisabled
+	}
+	if !allowed(c, origin) {
+		return errOrigin
+	}
+	return nil
+}
+
+func checkProfile(in sessionRequest) (profile, error) {
+	name, err := text.Line("name", in.Name, text.MaxName)
+	if err != nil {
+		return profile{}, err
+	}
+	p := profile{Name: name}
+	if in.Email != "" {
+		i, err := identity.Normalise(events.IdentityEmail, in.Email)
+		if err != nil {
+			return profile{}, err
+		}
+		p.Email = i.Value
+	}
+	if in.ExternalID != "" {
+		i, err := identity.Normalise(events.IdentityExternalID, in.ExternalID)
+		if err != nil {
+			return profile{}, err
+		}
+		p.ExternalID = i.Value
+	}
+	return p, nil
+}
+
+// bearer is the token of a request. A browser's EventSource cannot set headers: for streams it may stand in the query.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return token
+	}
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/stream") {
+		return r.URL.Query().Get("token")
+	}
+	return ""
+}
+
+// address is where a request comes from, without its port.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,91 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/web"
+)
+
+// The names of what a stream tells, and of where a conversation stands.
+const (
+	eventMessage = "message"
+	eventStatus  = "status"
+	statusOpen   = "open"
+	statusClosed = "closed"
+)
+
+var errPositionUnknown = fault.New(fault.Invalid, "position_unknown", "the position is of another log").
+	WithHint("forget it, read the history, and stream from there")
+
+// statusEvent tells that the conversation was closed or is open again. Why, and by whom, stays at the desk.
+type statusEvent struct {
+	Status   string    `json:"status"`
+	At       time.Time `json:"at"`
+	Position string    `json:"position"`
+}
+
+// stream follows the visitor's conversation from the log, also before it begins. It starts behind Last-Event-ID, or
+// behind the query's after; without either it tells everything.
+func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) error {
+	after, err := s.resume(r)
+	if err != nil {
+		return err
+	}
+	a := v.conversation()
+	filter := eventlog.Filter{Org: a.Org, Kinds: []events.Kind{a.Kind}, ID: a.ID}
+	return s.streams.Serve(w, r, func(ctx context.Context, out *web.Stream) error {
+		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
+		defer cancel()
+		return s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+	})
+}
+
+func (s *Service) resume(r *http.Request) (uint64, error) {
+	token := r.Header.Get("Last-Event-ID")
+	if token == "" {
+		token = r.URL.Query().Get("after")
+	}
+	if token == "" {
+		return 0, nil
+	}
+	p, err := events.ParsePosition(token)
+	if err != nil {
+		return 0, web.Invalid(fault.Field{Location: "header.Last-Event-ID", Message: "is not a position"})
+	}
+	if p.Incarnation != s.Log.Incarnation() {
+		return 0, errPositionUnknown
+	}
+	return p.Sequence, nil
+}
+
+// tell sends what a visitor may see of an event. Everything is refused that is not named here.
+func (s *Service) tell(out *web.Stream, v session, e events.Recorded) error {
+	if m, ok := s.message(v, e); ok {
+		return send(out, eventMessage, m.Position, m)
+	}
+	var status string
+	switch e.Event.(type) {
+	case events.ConversationReopened:
+		status = statusOpen
+	case events.ConversationClosed, events.ConversationMerged:
+		status = statusClosed
+	default:
+		return nil
+	}
+	position := s.Log.Position(e.Aggregate, e.Sequence).String()
+	return send(out, eventStatus, position, statusEvent{Status: status, At: e.Time, Position: position})
+}
+
+func send(out *web.Stream, name, id string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return out.Send(id, name, data)
+}

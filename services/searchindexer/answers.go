@@ -1,0 +1,178 @@
+package searchindexer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/search"
+)
+
+const (
+	longestWait = 2 * time.Second       // for a position
+	look        = 50 * time.Millisecond // how often to look at progress that needs no commit
+)
+
+// answers are what the service says.
+type answers struct {
+	deps    Deps
+	engine  search.Engine
+	tracker *tracker
+	runner  *projections.Runner
+	service *Service
+}
+
+func (a *answers) handlers() map[string]handler {
+	return map[string]handler{
+		search.SubjectQuery:  a.query,
+		search.SubjectCount:  a.count,
+		search.SubjectHave:   a.have,
+		search.SubjectStatus: a.status,
+		search.SubjectParked: func(context.Context, []byte) (any, error) { return a.tracker.parked(), nil },
+		search.SubjectAsk:    a.ask,
+	}
+}
+
+func (a *answers) query(ctx context.Context, body []byte) (any, error) {
+	var r search.Request
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, malformed(err)
+	}
+	q, err := r.Parse()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.await(ctx, r.MinPosition); err != nil {
+		return nil, err
+	}
+	asOf := a.asOf() // before the search: what is found is at least as new
+	result, err := a.engine.Search(ctx, q)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.deps.Logger.ErrorContext(ctx, "search failed", "org", r.Org, "error", err)
+		}
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	return search.Answer{Items: result.Hits, Total: result.Total, Next: r.Next(q, result.After), AsOf: asOf}, nil
+}
+
+// await returns when the index has p.
+func (a *answers) await(ctx context.Context, p events.Position) error {
+	switch {
+	case p.IsZero():
+		return nil
+	case p.Incarnation != a.deps.Log.Incarnation() || p.Partition >= a.deps.Log.Partitions():
+		return fault.New(fault.Invalid, "position_unknown", "min_position is of another log").
+			WithHint("forget the position and search without it")
+	}
+	deadline := time.NewTimer(longestWait)
+	defer deadline.Stop()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		there, moved := a.tracker.applied(p.Partition, p.Sequence)
+		if (there || a.passed(p)) && a.deps.Log.Head() >= p.Sequence { // so that as_of is no older than the write
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-tick.C:
+		case <-ctx.Done():
+			return a.notYet()
+		case <-deadline.C:
+			return a.notYet()
+		}
+	}
+}
+
+// passed: progress over events that mean nothing here need not be committed, but the runner knows of it.
+func (a *answers) passed(p events.Position) bool {
+	for _, s := range a.runner.Status() {
+		if s.Partition == p.Partition && s.Phase == projections.PhaseRunning {
+			return s.Progress.Applied(p.Sequence)
+		}
+	}
+	return false
+}
+
+func (a *answers) notYet() error {
+	asOf := a.asOf()
+	return fault.Newf(fault.Unavailable, "not_yet", "search has not read that far: it is %d events and %.1f seconds behind",
+		asOf.LagEvents, asOf.LagSeconds).WithHint("ask again, or without min_position").WithRetryAfter(time.Second)
+}
+
+// asOf is the lower bound over all partitions.
+func (a *answers) asOf() projections.AsOf {
+	head, at := a.deps.Log.Head(), a.deps.Log.HeadTime() // before the partitions' own ends, which may only be later
+	out := projections.AsOf{Position: events.Position{Incarnation: a.deps.Log.Incarnation(), Sequence: head}, Time: at}
+	for _, s := range a.runner.Status() {
+		checkpoint := max(s.Progress.Checkpoint, a.tracker.checkpoint(s.Partition))
+		if checkpoint >= a.deps.Log.HeadOf(s.Partition) {
+			continue // what follows is not this partition's
+		}
+		if checkpoint < out.Position.Sequence {
+			out.Position.Sequence, out.Position.Partition = checkpoint, s.Partition
+		}
+		out.LagEvents, out.LagSeconds = max(out.LagEvents, s.LagEvents), max(out.LagSeconds, s.LagSeconds)
+	}
+	if out.LagSeconds > 0 {
+		out.Time = time.Now().Add(-time.Duration(out.LagSeconds * float64(time.Second))).UTC()
+	}
+	return out
+}
+
+func (a *answers) count(ctx context.Context, body []byte) (any, error) {
+	var r search.CountRequest
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, malformed(err)
+	}
+	if !events.ValidID(r.Org) {
+		return nil, fault.New(fault.Invalid, "org_invalid", "a count is of one org")
+	}
+	if r.Window < 0 || r.Window > 0 && r.Window < time.Second {
+		return nil, fault.New(fault.Invalid, "window_invalid", "a window is at least a second long")
+	}
+	list, err := a.engine.Count(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("count: %w", err)
+	}
+	const most = 5000 // rows that fit a message
+	if len(list) > most {
+		return nil, fault.Newf(fault.Invalid, "window_invalid", "%d windows are too many for one answer: at most %d", len(list), most).
+			WithHint("take a longer window, or a shorter time")
+	}
+	return list, nil
+}
+
+func (a *answers) status(ctx context.Context, _ []byte) (any, error) {
+	s := a.service.Status()
+	s.AsOf = a.asOf()
+	var err error
+	if s.Documents, err = a.engine.Documents(ctx); err != nil {
+		s.Healthy, s.Reason = false, err.Error()
+	}
+	return s, nil
+}
+
+// ask notes what an operator wants. The runner looks about once a second.
+func (a *answers) ask(_ context.Context, body []byte) (any, error) {
+	var r search.AskRequest
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, malformed(err)
+	}
+	if r.Ask != projections.AskRetry && r.Ask != projections.AskDrop {
+		return nil, malformed(fmt.Errorf("asked to %q", r.Ask))
+	}
+	if !a.tracker.ask(r.Key, r.Ask) {
+		return nil, projections.ErrNotParked.WithHint("tidemark parked list shows what waits")
+	}
+	return struct{}{}, nil
+}
+
+func malformed(err error) error {
+	return fault.New(fault.Invalid, "request_invalid", "the request is not JSON of its kind").WithCause(err)
+}

@@ -1,0 +1,168 @@
+// Package searchindexer keeps the search index up with the log, and answers searches over NATS.
+//
+// One process at a time has the index; others stand by and take over. A damaged or unreachable index never ends the
+// process: searches are answered with search_unavailable and the reason, everything else goes on, and the service
+// tries again until somebody has mended it.
+//
+// It must not decide who may search what: callers name the org, and are our own services.
+package searchindexer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/search"
+)
+
+// Name of the projection.
+const Name = "search"
+
+// Deps is what the service needs.
+type Deps struct {
+	Log        projections.Log
+	Conn       *nats.Conn
+	Open       func(ctx context.Context) (search.Engine, error) // projections.ErrHeld while another process has the index
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // may be nil
+	Limits     projections.Limits
+	Workers    int // searches at a time; default 16
+}
+
+// Service indexes and answers.
+type Service struct {
+	deps Deps
+
+	mu     sync.Mutex
+	status search.Status // State and Reason
+	runner *projections.Runner
+}
+
+// New makes the service; nothing happens before Run.
+func New(d Deps) *Service {
+	if d.Workers <= 0 {
+		d.Workers = 16
+	}
+	return &Service{deps: d, status: search.Status{State: StateStarting}}
+}
+
+// The states of the service.
+const (
+	StateStarting = "starting"
+	StateStandby  = "standby" // another process has the index
+	StateRunning  = "running"
+	StateFailing  = "failing" // the index cannot be opened; it tries again
+)
+
+// Run works until ctx ends, and returns nil then.
+func (s *Service) Run(ctx context.Context) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 250*time.Millisecond, 10*time.Second
+	for ctx.Err() == nil {
+		engine, err := s.deps.Open(ctx)
+		switch {
+		case err == nil:
+			pause.Reset()
+			if err = s.work(ctx, engine); ctx.Err() != nil {
+				return err
+			}
+			s.enter(StateFailing, err)
+			s.unavailable(ctx, pause.NextBackOff())
+		case errors.Is(err, projections.ErrHeld):
+			s.enter(StateStandby, err)
+			wait(ctx, time.Second)
+		default:
+			s.enter(StateFailing, err)
+			s.unavailable(ctx, pause.NextBackOff())
+		}
+	}
+	return nil
+}
+
+// work indexes and answers with an open engine; it closes it.
+func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	tracker := newTracker(engine)
+	runner := projections.NewRunner(projections.RunnerConfig{
+		Name: Name, Kinds: search.Kinds, Log: s.deps.Log, Sink: tracker,
+		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits,
+	})
+	s.mu.Lock()
+	s.runner = runner
+	s.mu.Unlock()
+	a := &answers{deps: s.deps, engine: engine, tracker: tracker, runner: runner, service: s}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return runner.Run(ctx) })
+	group.Go(func() error { return listen(ctx, s.deps.Conn, s.deps.Workers, a.handlers()) })
+	s.enter(StateRunning, nil)
+	return group.Wait()
+}
+
+// unavailable answers every search with the reason for a while.
+func (s *Service) unavailable(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	down := func(context.Context, []byte) (any, error) {
+		return nil, search.ErrUnavailable.WithRetryAfter(max(d, time.Second))
+	}
+	status := func(context.Context, []byte) (any, error) { return s.Status(), nil }
+	if err := listen(ctx, s.deps.Conn, 1, map[string]handler{
+		search.SubjectQuery: down, search.SubjectCount: down, search.SubjectParked: down, search.SubjectAsk: down,
+		search.SubjectHave: down, search.SubjectStatus: status,
+	}); err != nil {
+		s.deps.Logger.WarnContext(ctx, "search cannot be answered", "error", err)
+		wait(ctx, d)
+	}
+}
+
+func (s *Service) enter(state string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	if state == s.status.State && reason == s.status.Reason {
+		return
+	}
+	s.status.State, s.status.Reason = state, reason
+	if state == StateFailing {
+		s.deps.Logger.Error("search is not available", "reason", reason)
+		return
+	}
+	s.deps.Logger.Info("search indexer", "state", state, "reason", reason)
+}
+
+// Status of the service in this process. A standby is healthy.
+func (s *Service) Status() search.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.status
+	st.Healthy = st.State != StateFailing
+	if st.State == StateRunning {
+		st.Partitions = s.runner.Status()
+		for _, p := range st.Partitions {
+			if !p.Healthy {
+				st.Healthy, st.Reason = false, p.Reason
+			}
+		}
+	}
+	return st
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,97 @@
+// Package workflow runs automations: when an event of a type comes and its text contains words, do steps.
+//
+// It is a reactor. Rules live in the directory, with every version they ever had; a projection meets each event of
+// a conversation with the rules that were in force for it, writes down a run for each match, and in the same
+// transaction the intent for each step. Steps are performed as commands whose ids are derived from rule, event and
+// step, so that no replay, restart or second process does anything twice.
+//
+// Started late on a log with history, it catches up and acts on what happened since each rule was made: a rule is a
+// promise, whoever was not running. What came before the rule, and what was imported, starts nothing.
+//
+// Automations must not feed each other for ever: a run is written down as suppressed, with the reason, when the
+// event is itself too many automations deep or the conversation has had too many runs lately.
+package workflow
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/directory"
+	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/projections"
+)
+
+// Directory is what workflow asks of the directory.
+type Directory interface {
+	WaitFor(ctx context.Context, sequence uint64) error
+	Rules(org string) []directory.Rule
+}
+
+// Conversations is the command handler that steps are performed through.
+type Conversations = command.Handler[conversation.State, conversation.Command]
+
+// Deps is all that workflow needs.
+type Deps struct {
+	Log           projections.Log
+	Pool          *pgxpool.Pool
+	Directory     Directory
+	Conversations *Conversations
+	Logger        *slog.Logger
+	Registerer    prometheus.Registerer // may be nil
+	Limits        Limits
+}
+
+// Limits keep automations from feeding each other. Zero values mean the defaults. Changing them changes what a
+// rebuild writes down, never what was done.
+type Limits struct {
+	Depth  int           // events this many automations deep start nothing; default 3
+	Budget int           // runs of one conversation within Window; default 20
+	Window time.Duration // default an hour
+}
+
+// Service is workflow in this process.
+type Service struct {
+	runner    *projections.Runner
+	performer *projections.Performer
+}
+
+// New makes the service; nothing happens before Run.
+func New(d Deps) *Service {
+	if d.Limits.Depth == 0 {
+		d.Limits.Depth = 3
+	}
+	if d.Limits.Budget == 0 {
+		d.Limits.Budget = 20
+	}
+	if d.Limits.Window == 0 {
+		d.Limits.Window = time.Hour
+	}
+	h := &handler{directory: d.Directory, limits: d.Limits}
+	p := &performer{pool: d.Pool, conversations: d.Conversations}
+	return &Service{
+		runner: projections.NewRunner(projections.RunnerConfig{
+			Name: h.Name(), Kinds: h.Kinds(), Log: d.Log, Sink: projections.NewPostgresSink(d.Pool, h, d.Log),
+			Logger: d.Logger, Registerer: d.Registerer,
+		}),
+		performer: projections.NewPerformer(projections.PerformerConfig{
+			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Logger: d.Logger,
+		}),
+	}
+}
+
+// Run works until ctx ends, and returns nil then.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.runner.Run(ctx) })
+	g.Go(func() error { return s.performer.Run(ctx) })
+	return g.Wait()
+}
+
+// Status of the projection behind workflow, by partition.
+func (s *Service) Status() []projections.Status { return s.runner.Status() }
