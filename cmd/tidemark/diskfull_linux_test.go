@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tidemark-desk/tidemark/internal/testkit"
+)
+
+// A disk that is full: writes are refused with a clear answer, reads of the log go on or say that it is away, nothing
+// that was acknowledged is lost, and once there is space again the same process takes writes again.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(testkit.Dir(t), "disk")
+	if err := os.Mkdir(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=24m"); errors.Is(err, syscall.EPERM) {
+		t.Skip("a small disk can be made by root only")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(data, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	s := tidemark(t).Serve(t, data, "--targets", "chat,api", "--postgres", nobodyPostgres)
+	v := visit(t, s)
+	filler := filepath.Join(data, "filler")
+	fill(t, filler)
+	post := func(name string) testkit.Answer {
+		text := name + strings.Repeat(".", 9000)
+		a, err := v.chat.Do(t.Context(), "POST", "/chat/v1/messages", map[string]any{"id": name, "text": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Status == http.StatusCreated {
+			v.texts = append(v.texts, text)
+		}
+		return a
+	}
+	var last testkit.Answer
+	for n := 0; last.Status < 300; n++ {
+		last = post(fmt.Sprint("fills-", n))
+	}
+	if last.Status != http.StatusServiceUnavailable || last.Str("code") != "log_unavailable" && last.Str("code") != "outcome_unknown" {
+		t.Errorf("on a full disk the answer is %d %s", last.Status, last.Raw)
+	}
+	filled := len(v.texts)
+	t.Logf("on a full disk after %d messages: %s", filled, last.Raw)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "there is space again, and writes are taken", func() bool { return post("after").Status == http.StatusCreated })
+	for _, restarted := range []bool{false, true} {
+		if restarted {
+			if code := s.Stop(t); code != exitOK {
+				t.Errorf("it stopped with %d:\n%s", code, s.Said())
+			}
+			s = tidemark(t).Serve(t, data, "--targets", "chat,api", "--postgres", nobodyPostgres)
+			v.chat = s.With(v.chat.Key)
+		}
+		a := v.chat.OK(t, "GET", "/chat/v1/messages", nil)
+		var got []string
+		for i := 0; a.Str(fmt.Sprintf("items.%d.id", i)) != ""; i++ {
+			text := a.Str(fmt.Sprintf("items.%d.text", i))
+			if unknown := fmt.Sprintf("fills-%d.", filled); !strings.HasPrefix(text, unknown) { // it may be there or not
+				got = append(got, text)
+			}
+		}
+		if !slices.Equal(got, v.texts) {
+			t.Errorf("restarted: %t: of %d acknowledged messages %d are there", restarted, len(v.texts), len(got))
+		}
+	}
+}
+
+// fill leaves little space beside a file.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	block := make([]byte, 64<<10)
+	for {
+		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	end, err := f.Seek(0, 1)
+	if err == nil {
+		err = f.Truncate(max(0, end-512<<10))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// parkedCommand looks after keys whose events could not be applied.
+type parkedCommand struct {
+	List  parkedList `cmd:"" default:"withargs" help:"List parked keys."`
+	Show  parkedShow `cmd:"" help:"Show one parked key."`
+	Retry parkedAsk  `cmd:"" help:"Apply the failed event again, and all that waits behind it."`
+	Drop  parkedAsk  `cmd:"" help:"Skip the failed event, and go on with what waits behind it."`
+}
+
+// parkedKey is one item of GET /v1/admin/parked.
+type parkedKey struct {
+	Projection string    `json:"projection"`
+	Key        string    `json:"key"`
+	Position   string    `json:"position"`
+	Type       string    `json:"type"`
+	Error      string    `json:"error"`
+	Attempts   int       `json:"attempts"`
+	Since      time.Time `json:"since"`
+	Asked      string    `json:"asked,omitempty"`
+}
+
+type parkedList struct {
+	Client     clientFlags `embed:""`
+	Projection string      `help:"Of this projection only."`
+}
+
+// Run lists.
+func (c *parkedList) Run(ctx context.Context, p *printer) error {
+	server, err := c.Client.connect()
+	if err != nil {
+		return err
+	}
+	path := "/v1/admin/parked"
+	if c.Projection != "" {
+		path += "?projection=" + url.QueryEscape(c.Projection)
+	}
+	rows := [][]string{}
+	err = each(ctx, server, path, func(k parkedKey) error {
+		if p.json {
+			return p.object(k)
+		}
+		rows = append(rows, []string{k.Projection, k.Key, k.Type, strconv.Itoa(k.Attempts), k.Since.Format(time.RFC3339), k.Asked, k.Error})
+		return nil
+	})
+	if err != nil || p.json {
+		return err
+	}
+	if len(rows) == 0 {
+		p.say("Nothing is parked.")
+		return nil
+	}
+	return p.table([]string{"PROJECTION", "KEY", "EVENT", "TRIES", "SINCE", "ASKED", "ERROR"}, rows)
+}
+
+type parkedRef struct {
+	Client     clientFlags `embed:""`
+	Projection string      `arg:"" help:"As in the list."`
+	Key        string      `arg:"" help:"As in the list."`
+}
+
+func (r parkedRef) path() string {
+	return "/v1/admin/parked/" + url.PathEscape(r.Projection) + "/" + url.PathEscape(r.Key)
+}
+
+type parkedShow struct{ parkedRef }
+
+// Run shows one.
+func (c *parkedShow) Run(ctx context.Context, p *printer) error {
+	server, err := c.Client.connect()
+	if err != nil {
+		return err
+	}
+	var k parkedKey
+	if err := server.do(ctx, http.MethodGet, c.path(), nil, &k); err != nil {
+		return err
+	}
+	if p.json {
+		return p.object(k)
+	}
+	return p.table([]string{"FIELD", "VALUE"}, [][]string{
+		{"projection", k.Projection},
+		{"key", k.Key},
+		{"event", k.Type},
+		{"position", k.Position},
+		{"error", k.Error},
+		{"tries", strconv.Itoa(k.Attempts)},
+		{"since", k.Since.Format(time.RFC3339)},
+		{"asked", k.Asked},
+	})
+}
+
+type parkedAsk struct{ parkedRef }
+
+// Run asks, and says what to look at next. Its name on the command line is what is asked.
+func (c *parkedAsk) Run(ctx context.Context, p *printer, words commandPath) error {
+	server, err := c.Client.connect()
+	if err != nil {
+		return err
+	}
+	var k parkedKey
+	if err := server.do(ctx, http.MethodPost, c.path()+"/"+words.last(), nil, &k); err != nil {
+		return err
+	}
+	if p.json {
+		return p.object(k)
+	}
+	p.say("Asked for. 'tidemark parked list' shows what came of it: the key is gone, or has another error.")
+	return nil
+}

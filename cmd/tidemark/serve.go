@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/internal/fault"
+)
+
+// serveCommand runs targets.
+type serveCommand struct {
+	Server config `embed:""`
+}
+
+// Run serves until ctx ends, and then stops in order: no new requests, requests under way, parts, the log.
+func (c *serveCommand) Run(ctx context.Context, p *printer, s streams) (err error) {
+	cfg := c.Server
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := makeDataDir(cfg.Data); err != nil {
+		return err
+	}
+	logger := cfg.logger(s.err)
+	d, err := openDesk(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, d.close(stopping))
+	}()
+	if err := d.wire(); err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fault.Newf(fault.Unavailable, "address_in_use", "cannot listen on %s", cfg.Listen).
+			WithHint("another process has it, or it is not an address of this machine: give another with --listen").WithCause(err)
+	}
+	address := "http://" + listener.Addr().String()
+	server := &http.Server{Handler: d.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+
+	if err := d.announce(ctx, address, p); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	defer func() { _ = os.Remove(filepath.Join(cfg.Data, serverURLFile)) }()
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	logger.InfoContext(ctx, "stopping")
+	for _, drain := range d.drain {
+		drain()
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Drain)
+	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Shutdown(stopping) }()
+	// Streams end when their service does, so both are told at once; whoever still asks is answered meanwhile.
+	if err := d.group.Stop(stopping); err != nil {
+		logger.WarnContext(ctx, "some parts are slow to stop", "error", err)
+	}
+	if err := <-stopped; err != nil {
+		logger.WarnContext(ctx, "requests were cut off", "error", err)
+		return server.Close()
+	}
+	return nil
+}
+
+// announce makes the first org on an empty log, leaves the address where other commands look, and says all that.
+func (d *desk) announce(ctx context.Context, address string, p *printer) error {
+	if d.has("api") {
+		if err := d.bootstrap(ctx, p); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(d.Data, serverURLFile)
+	if err := os.WriteFile(path, []byte(address+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if p.json {
+		return p.object(map[string]any{"url": address, "targets": d.Targets, "data": d.Data, "incarnation": d.log.Incarnation()})
+	}
+	p.say("Tidemark serves %v on %s (data in %s)", d.Targets, address, d.Data)
+	if d.has("api") {
+		p.say("Open %s/docs for the API; the admin key is in %s", address, filepath.Join(d.Data, adminKeyFile))
+	}
+	return nil
+}

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tidemark-desk/tidemark/internal/aggregates"
+	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/directory"
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/intake"
+	"github.com/tidemark-desk/tidemark/internal/postgres"
+	"github.com/tidemark-desk/tidemark/internal/run"
+	"github.com/tidemark-desk/tidemark/internal/web"
+	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/customers"
+	"github.com/tidemark-desk/tidemark/projections/inbox"
+	"github.com/tidemark-desk/tidemark/projections/migrations"
+	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/bleve"
+	"github.com/tidemark-desk/tidemark/projections/timeline"
+	"github.com/tidemark-desk/tidemark/services/api"
+	"github.com/tidemark-desk/tidemark/services/chat"
+	"github.com/tidemark-desk/tidemark/services/routing"
+	"github.com/tidemark-desk/tidemark/services/searchindexer"
+	"github.com/tidemark-desk/tidemark/services/workflow"
+)
+
+// readModels are the projections that the lag of a desk is told of.
+var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow"}
+
+func readModelHandlers() []projections.Handler {
+	return []projections.Handler{inbox.Projection{}, timeline.Projection{}, customers.Projection{}}
+}
+
+// readSchemas are where readers look for tables.
+const readSchemas = "inbox,timeline,customers,tidemark"
+
+// desk is one process: what all its targets share, and the targets themselves. It is built in three steps, each of
+// which can be undone by close: open (the log, pools), wire (the targets), and then run.
+type desk struct {
+	config
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	log      *eventlog.Log
+	group    *run.Group
+
+	loop      *command.Loop
+	directory *directory.Directory
+	intake    *intake.Intake
+
+	migrated chan struct{} // closed once the database has the engine's tables
+	embedded *embedded     // nil with a database by URL, or when no target needs one
+	reads    *pgxpool.Pool // for readers: search_path has every read model
+	writes   *pgxpool.Pool // for projections and reactors
+
+	turns chan struct{} // of the read models' backlogs, one for each processor
+
+	checks  []web.Check
+	drain   []func()
+	handler http.Handler
+}
+
+// openDesk opens what the targets share.
+func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err error) {
+	d := &desk{config: c, logger: logger, registry: prometheus.NewRegistry(), turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d.log, err = eventlog.Open(ctx, eventlog.Config{
+		Dir: c.Data, URL: c.NATS, Partitions: c.Partition, Replicas: c.Replicas,
+		Logger: logger.With("part", "log"), Registerer: d.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.group = run.NewGroup(context.WithoutCancel(ctx), logger)
+	d.loop = command.NewLoop(d.log, command.Options{Logger: logger})
+	d.directory = directory.New(d.log, logger.With("part", "directory"))
+	d.intake = intake.New(d.loop, d.directory)
+	d.group.Go("directory", d.directory.Run)
+	if c.has("api") || c.has("projections") || c.has("routing") || c.has("workflow") {
+		if err = d.openDatabase(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// openDatabase makes the pools. Neither waits for a server: accepting and chat need none.
+func (d *desk) openDatabase(ctx context.Context) (err error) {
+	url := d.Postgres
+	var find func(ctx context.Context) (string, error)
+	if url == "" {
+		d.embedded = newEmbedded(postgres.Config{Dir: d.Data, Logger: d.logger.With("part", "postgres")})
+		d.group.Go("postgres", d.embedded.run)
+		url, find = "postgres:///tidemark", d.embedded.url
+	}
+	d.reads, err = postgres.Connect(ctx, url, postgres.Options{ApplicationName: "tidemark-reads", SearchPath: readSchemas, Lazy: true, Find: find})
+	if err != nil {
+		return err
+	}
+	d.writes, err = postgres.Connect(ctx, url, postgres.Options{ApplicationName: "tidemark-writes", MaxConns: 64, Lazy: true, Find: find})
+	if err != nil {
+		return err
+	}
+	d.migrated = make(chan struct{})
+	d.group.Go("migrations", func(ctx context.Context) error {
+		if err := d.migrate(ctx, find); err != nil {
+			return err
+		}
+		close(d.migrated)
+		return nil
+	})
+	return nil
+}
+
+// onTables runs a part that needs the database's tables, as soon as they are there.
+func (d *desk) onTables(name string, part func(ctx context.Context) error) {
+	d.group.Go(name, func(ctx context.Context) error {
+		select {
+		case <-d.migrated:
+			return part(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	})
+}
+
+func (d *desk) migrate(ctx context.Context, find func(ctx context.Context) (string, error)) error {
+	url := d.Postgres
+	if find != nil {
+		select { // the first start of a private database takes a while
+		case <-d.embedded.started:
+		case <-ctx.Done():
+			return nil
+		}
+		var err error
+		if url, err = find(ctx); err != nil {
+			return err
+		}
+	}
+	return postgres.Migrate(ctx, url, migrations.Files)
+}
+
+// wire makes the targets of this process. The order means nothing: none of them needs another.
+func (d *desk) wire() error {
+	mux := http.NewServeMux()
+	for _, t := range []struct {
+		name string
+		wire func(*http.ServeMux) error
+	}{
+		{"projections", d.wireProjections},
+		{"routing", d.wireRouting},
+		{"workflow", d.wireWorkflow},
+		{"search-indexer", d.wireSearchIndexer},
+		{"chat", d.wireChat},
+		{"api", d.wireAPI},
+	} {
+		if !d.has(t.name) {
+			continue
+		}
+		if err := t.wire(mux); err != nil {
+			return fmt.Errorf("start %s: %w", t.name, err)
+		}
+	}
+	if !d.has("api") { // the api has these pages itself
+		ops := web.NewOps(d.registry, d.allChecks()...)
+		d.drain = append(d.drain, ops.Drain)
+		mux.Handle("/", ops)
+	}
+	if d.Pprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	d.handler = mux
+	return nil
+}
+
+func (d *desk) wireProjections(*http.ServeMux) error {
+	handlers := readModelHandlers()
+	for _, h := range handlers {
+		d.project(h)
+	}
+	rebuilder := projections.NewRebuilder(projections.RebuilderConfig{
+		Pool: d.writes, Log: d.log, Handlers: handlers, Logger: d.logger.With("part", "rebuilder"),
+	})
+	d.onTables("rebuilder", rebuilder.Run)
+	return nil
+}
+
+// project runs one read model.
+func (d *desk) project(h projections.Handler) {
+	runner := projections.NewRunner(projections.RunnerConfig{
+		Name: h.Name(), Kinds: h.Kinds(), Log: d.log, Sink: projections.NewPostgresSink(d.writes, h, d.log),
+		Logger: d.logger.With("part", h.Name()), Registerer: d.registry, Turns: d.turns,
+	})
+	d.onTables(h.Name(), runner.Run)
+	d.check(h.Name(), runner.Status)
+}
+
+func (d *desk) wireRouting(*http.ServeMux) error {
+	s := routing.New(routing.Deps{
+		Log: d.log, Pool: d.writes, Directory: d.directory, Loop: d.loop, Conversations: aggregates.Conversations(d.loop),
+		Logger: d.logger.With("part", "routing"), Registerer: d.registry,
+	})
+	d.onTables("routing", s.Run)
+	d.check("routing", s.Status)
+	return nil
+}
+
+func (d *desk) wireWorkflow(*http.ServeMux) error {
+	s := workflow.New(workflow.Deps{
+		Log: d.log, Pool: d.writes, Directory: d.directory, Conversations: aggregates.Conversations(d.loop),
+		Logger: d.logger.With("part", "workflow"), Registerer: d.registry,
+	})
+	d.onTables("workflow", s.Run)
+	d.check("workflow", s.Status)
+	return nil
+}
+
+func (d *desk) wireSearchIndexer(*http.ServeMux) error {
+	dir := strings.TrimPrefix(d.Search, "file://")
+	if dir == "" {
+		dir = filepath.Join(d.Data, "search")
+	}
+	s := searchindexer.New(searchindexer.Deps{
+		Log: d.log, Conn: d.log.Conn(),
+		Open: func(ctx context.Context) (search.Engine, error) {
+			return bleve.Open(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions(), History: d.log})
+		},
+		Logger: d.logger.With("part", "search-indexer"), Registerer: d.registry,
+	})
+	d.group.Go("search-indexer", s.Run)
+	d.checks = append(d.checks, web.Check{Name: "search-indexer", Err: func() error {
+		if status := s.Status(); !status.Healthy {
+			return errors.New(status.State + ": " + status.Reason)
+		}
+		return nil
+	}})
+	return nil
+}
+
+func (d *desk) wireChat(mux *http.ServeMux) error {
+	s := chat.New(chat.Deps{
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
+		Logger:   d.logger.With("part", "chat"),
+		Sessions: web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
+		Messages: web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
+	})
+	d.group.Go("chat", s.Run)
+	mux.Handle("/chat/", s.Handler())
+	return nil
+}
+
+func (d *desk) wireAPI(mux *http.ServeMux) error {
+	freshness := projections.NewFreshness(d.reads, d.log)
+	finder := &search.Client{Conn: d.log.Conn()}
+	s, err := api.New(api.Deps{
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
+		Reads: api.Reads{
+			Inbox:     inbox.NewReader(d.reads),
+			Timeline:  timeline.NewReader(d.reads),
+			Customers: customers.NewReader(d.reads),
+			Search:    finder,
+			Freshness: freshness,
+		},
+		Admin: api.Operator{Pool: d.reads, Index: finder}, Models: readModels, OperatorOrg: d.Operator,
+		Ledger:   api.NewLedger(d.log, d.reads, freshness, finder, 10*time.Second),
+		Gatherer: d.registry, Health: d.allChecks(),
+		Logger: d.logger.With("part", "api"),
+		Limit:  web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
+	})
+	if err != nil {
+		return err
+	}
+	d.group.Go("api", s.Run)
+	d.drain = append(d.drain, s.Drain)
+	mux.Handle("/", s.Handler())
+	return nil
+}
+
+// check makes a projection's health part of /readyz.
+func (d *desk) check(name string, status func() []projections.Status) {
+	d.checks = append(d.checks, web.Check{Name: name, Err: func() error {
+		for _, s := range status() {
+			if !s.Healthy {
+				return fmt.Errorf("partition %d: %s", s.Partition, s.Reason)
+			}
+		}
+		return nil
+	}})
+}
+
+// allChecks are what every process tells of itself, and what its targets added.
+func (d *desk) allChecks() []web.Check {
+	own := []web.Check{{Name: "log", Err: func() error {
+		if !d.log.Conn().IsConnected() {
+			return errors.New("no connection to the log")
+		}
+		return nil
+	}}}
+	return append(own, d.checks...)
+}
+
+// close stops everything in the order that loses nothing: parts first, then what they stand on.
+func (d *desk) close(ctx context.Context) error {
+	var all []error
+	if d.group != nil {
+		all = append(all, d.group.Stop(ctx))
+	}
+	for _, pool := range []*pgxpool.Pool{d.reads, d.writes} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+	if d.embedded != nil {
+		all = append(all, d.embedded.stop(ctx))
+	}
+	if d.log != nil {
+		all = append(all, d.log.Close())
+	}
+	return errors.Join(all...)
+}
