@@ -203,7 +203,6 @@ func TestLinearizableThroughFaults(t *testing.T) {
 	ops := history(t, l, 12, 60, 3, 500*time.Millisecond, func(n int) {
 		tick++
 		if n == heal {
-			r.mute.Store(false)
 			r.cut()
 			return
 		}
@@ -211,9 +210,8 @@ func TestLinearizableThroughFaults(t *testing.T) {
 		case 1:
 			r.cut()
 		case 2:
-			r.mute.Store(true)
+			r.mute()
 		case 3:
-			r.mute.Store(false)
 			r.cut()
 		}
 	})

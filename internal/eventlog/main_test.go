@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		if err := goleak.Find(
 			// The server keeps one clock for all servers of the process.
 			goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
+			// The fault proxy leaves the sender of a broken connection behind.
+			goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
 		); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1

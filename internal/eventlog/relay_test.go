@@ -3,88 +3,106 @@ package eventlog_test
 import (
 	"bytes"
 	"context"
-	"net"
+	"encoding/json"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/stream"
+	"github.com/Shopify/toxiproxy/v2/toxics"
+	"github.com/rs/zerolog"
 )
 
 // relay is a TCP proxy with faults.
 type relay struct {
-	listener net.Listener
+	tb       testing.TB
+	proxy    *toxiproxy.Proxy
 	upstream string
-	mute     atomic.Bool            // answers of the server are lost
-	cutAt    atomic.Pointer[[]byte] // the connection breaks before these bytes pass to the server
-	conns    map[net.Conn]struct{}  // both sides
-	mu       sync.Mutex
-	wg       sync.WaitGroup
 }
 
 func newRelay(tb testing.TB, upstream string) *relay {
 	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	r := &relay{listener: l, upstream: strings.TrimPrefix(upstream, "nats://"), conns: map[net.Conn]struct{}{}}
-	r.wg.Go(r.accept)
-	tb.Cleanup(func() { _ = l.Close(); r.cut(); r.wg.Wait() })
+	registerCutBefore()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	r := &relay{tb: tb, upstream: strings.TrimPrefix(upstream, "nats://")}
+	r.proxy = toxiproxy.NewProxy(server, "log", "127.0.0.1:0", r.upstream)
+	r.start()
+	tb.Cleanup(r.close)
 	return r
 }
 
-func (r *relay) url() string { return "nats://" + r.listener.Addr().String() }
+func (r *relay) url() string { return "nats://" + r.proxy.Listen }
 
-func (r *relay) accept() {
-	for {
-		client, err := r.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", r.upstream)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		r.mu.Lock()
-		r.conns[client], r.conns[server] = struct{}{}, struct{}{}
-		r.mu.Unlock()
-		r.wg.Go(func() { r.pump(client, server, true) })
-		r.wg.Go(func() { r.pump(server, client, false) })
+func (r *relay) start() {
+	if err := r.proxy.Start(); err != nil {
+		r.tb.Errorf("start the relay: %v", err)
 	}
 }
 
-func (r *relay) pump(from, to net.Conn, toServer bool) {
-	defer func() {
-		_, _ = from.Close(), to.Close()
-		r.mu.Lock()
-		delete(r.conns, from)
-		r.mu.Unlock()
-	}()
-	buf := make([]byte, 32<<10)
+// close breaks every connection and takes no more.
+func (r *relay) close() { r.proxy.Stop() }
+
+// cut breaks every connection; what was muted is heard again afterwards.
+func (r *relay) cut() {
+	r.proxy.Stop()
+	r.proxy.Toxics.ResetToxics(context.WithoutCancel(r.tb.Context()))
+	r.start()
+}
+
+// mute loses every answer of the server.
+func (r *relay) mute() {
+	r.add(toxics.ToxicWrapper{Type: "timeout", Stream: "downstream", Toxicity: 1, Toxic: &toxics.TimeoutToxic{}})
+}
+
+// cutBefore breaks a connection, once, before these bytes pass to the server.
+func (r *relay) cutBefore(marker string) {
+	r.add(toxics.ToxicWrapper{Type: typeCutBefore, Name: typeCutBefore + marker, Stream: "upstream", Toxicity: 1, Toxic: &cutBefore{Marker: marker}})
+}
+
+func (r *relay) add(toxic toxics.ToxicWrapper) {
+	raw, err := json.Marshal(toxic)
+	if err == nil {
+		_, err = r.proxy.Toxics.AddToxicJson(bytes.NewReader(raw))
+	}
+	if err != nil {
+		r.tb.Errorf("make the relay faulty: %v", err)
+	}
+}
+
+const typeCutBefore = "cut_before"
+
+var registerCutBefore = sync.OnceFunc(func() { toxics.Register(typeCutBefore, new(cutBefore)) })
+
+// cutBefore is a toxic that passes everything on until the marker comes.
+type cutBefore struct {
+	Marker string `json:"marker"`
+	once   sync.Once
+}
+
+// Pipe passes on what one side of a connection sends.
+func (c *cutBefore) Pipe(stub *toxics.ToxicStub) {
 	for {
-		n, err := from.Read(buf)
-		chunk := buf[:n]
-		if !toServer && r.mute.Load() {
-			chunk = nil
-		}
-		if at := r.cutAt.Load(); toServer && at != nil {
-			if i := bytes.Index(chunk, *at); i >= 0 && r.cutAt.CompareAndSwap(at, nil) {
-				_, _ = to.Write(chunk[:i])
+		select {
+		case <-stub.Interrupt:
+			return
+		case chunk := <-stub.Input:
+			if chunk == nil {
+				stub.Close()
+				return
+			}
+			cut := false
+			if i := bytes.Index(chunk.Data, []byte(c.Marker)); i >= 0 {
+				c.once.Do(func() { cut = true })
+				if cut {
+					chunk = &stream.StreamChunk{Data: chunk.Data[:i], Timestamp: chunk.Timestamp}
+				}
+			}
+			stub.Output <- chunk
+			if cut {
+				stub.Close()
 				return
 			}
 		}
-		if _, werr := to.Write(chunk); werr != nil || err != nil {
-			return
-		}
-	}
-}
-
-// cut breaks every connection.
-func (r *relay) cut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := range r.conns {
-		_ = c.Close()
 	}
 }

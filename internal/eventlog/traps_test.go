@@ -124,13 +124,12 @@ func TestAnswerLost(t *testing.T) {
 			t.Parallel()
 			r, l := throughRelay(t)
 			a := customer("o", "ann")
-			r.mute.Store(true)
+			r.mute()
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			if _, err := l.Append(ctx, write(a, 0, names...)); !errors.Is(err, eventlog.ErrUnknownOutcome) {
 				t.Fatalf("got %v", err)
 			}
-			r.mute.Store(false)
 			r.cut()
 			got := mustRead(t, l, a, 0)
 			wantNames(t, got, names...)
@@ -156,14 +155,13 @@ func TestConnectionLostWhileWaiting(t *testing.T) {
 	t.Parallel()
 	r, l := throughRelay(t)
 	a := customer("o", "ann")
-	r.mute.Store(true)
+	r.mute()
 	done := make(chan error, 1)
 	go func() {
 		_, err := l.Append(t.Context(), write(a, 0, "one"))
 		done <- err
 	}()
 	waitUntilStored(t, r, a)
-	r.mute.Store(false)
 	r.cut()
 	if err := <-done; !errors.Is(err, eventlog.ErrUnknownOutcome) {
 		t.Errorf("got %v", err)
@@ -187,9 +185,8 @@ func TestConnectionLostInBatch(t *testing.T) {
 	t.Parallel()
 	r, l := throughRelay(t)
 	for _, at := range []string{"Nats-Batch-Commit", "Nats-Batch-Sequence: 2"} {
-		cut := []byte(at)
 		ann, bob := customer("o", "ann"+at[len(at)-1:]), customer("o", "bob"+at[len(at)-1:])
-		r.cutAt.Store(&cut)
+		r.cutBefore(at)
 		_, err := l.Append(t.Context(), write(ann, 0, "1", "2"), write(bob, 0, "3"))
 		if !errors.Is(err, eventlog.ErrUnknownOutcome) && !errors.Is(err, eventlog.ErrUnavailable) {
 			t.Fatalf("%s: got %v", at, err)
@@ -209,8 +206,7 @@ func TestNoServer(t *testing.T) {
 	l := open(t, eventlog.Config{URL: r.url()})
 	a := customer("o", "ann")
 	mustAppend(t, l, write(a, 0, "one"))
-	_ = r.listener.Close()
-	r.cut()
+	r.close()
 	for i := range 3 {
 		_, err := l.Append(t.Context(), write(customer("o", fmt.Sprint("x", i)), 0, "x"))
 		if fault.KindOf(err) != fault.Unavailable {
