@@ -165,7 +165,7 @@ func TestPostgresRowsEqualAFoldThroughKilledConnections(t *testing.T) {
 			}
 			switch rapid.IntRange(0, 3).Draw(rt, "fault") {
 			case 0:
-				if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tidemark tally%'`); err != nil {
+				if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tidemark tally%'`); err != nil {
 					rt.Fatal(err)
 				}
 			case 1:
@@ -236,7 +236,7 @@ func TestAnotherProcessTakesOverWhenTheConnectionDies(t *testing.T) {
 	eventually(t, "the second stands by", func() bool { return two.Status()[0].Phase == PhaseStandby })
 	l.append(conversation("o", "a"), tagged)
 	await(t, pool, l, "tally")
-	if _, err := pool.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemark tally/0'"); err != nil {
+	if _, err := pool.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark tally/0'"); err != nil {
 		t.Fatal(err)
 	}
 	for range 50 {
