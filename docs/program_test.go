@@ -146,7 +146,7 @@ func testMetrics(t *testing.T, server *testkit.Process) {
 	t.Helper()
 	raw := server.OK(t, http.MethodGet, "/metrics", nil).Raw
 	// A counter that has counted nothing yet is not shown.
-	unseen := []string{"tidemark_log_refused_total"}
+	unseen := []string{"tidemark_log_refused_total", "tidemark_log_append_failures_total"}
 	documented := found(section(t, read(t, "docs/operations.md"), "## Metrics"), "(?m)^\\| `(tidemark_\\w+)`")
 	there := found(string(raw), `(?m)^# TYPE (tidemark_\w+) `)
 	for _, name := range unseen {

@@ -310,12 +310,7 @@ func (d *desk) check(name string, status func() []projections.Status) {
 
 // allChecks are what every process tells of itself, and what its targets added.
 func (d *desk) allChecks() []web.Check {
-	own := []web.Check{{Name: "log", Err: func() error {
-		if !d.log.Conn().IsConnected() {
-			return errors.New("no connection to the log")
-		}
-		return nil
-	}}}
+	own := []web.Check{{Name: "log", Err: d.log.Err}}
 	return append(own, d.checks...)
 }
 

@@ -43,6 +43,7 @@ func (l *Log) Append(ctx context.Context, writes ...Write) ([]uint64, error) {
 	}
 	first, err := l.appender.append(ctx, u)
 	if err != nil {
+		l.metrics.failed.WithLabelValues(fault.CodeOf(err)).Inc()
 		return nil, err
 	}
 	l.metrics.latency.Observe(time.Since(began).Seconds())

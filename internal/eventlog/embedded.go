@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -21,11 +22,16 @@ import (
 // maxPayload is the largest event that the embedded server takes: a text of 1 MiB stays below it however it is escaped.
 const maxPayload = 8 << 20
 
+// noLimit of the store: left alone, the server would take no more than three quarters of what was free when it started,
+// and count what it stores as if it were not compressed. The disk is the limit.
+const noLimit = 1 << 60
+
 // embedded is a nats-server in this process, alone on its directory.
 type embedded struct {
 	server *server.Server
 	lock   *flock.Flock
 	dir    string
+	shut   atomic.Bool // the store, while nothing can be written to it
 }
 
 func startEmbedded(ctx context.Context, c Config, logger *slog.Logger) (*embedded, error) {
@@ -56,6 +62,7 @@ func (e *embedded) start(ctx context.Context, c Config, dir string, logger *slog
 		NoSigs:     true,
 		NoLog:      true,
 
+		JetStreamMaxStore:      noLimit,
 		DisableJetStreamBanner: true,
 	}
 	if c.Listen != "" {

@@ -37,6 +37,9 @@ const (
 	codeNoMessageFound     = 10037
 	codeStreamNameInUse    = 10058
 	codeSubjectsOverlap    = 10065
+	codeNoResources        = 10023 // a limit of the server or the account
+	codeNoStorage          = 10047
+	codeStoreFailed        = 10077 // a limit of the stream, or its disk
 	statusNoResponders     = "503"
 	statusEndOfBatch       = "204"
 	statusNotFound         = "404"
@@ -80,6 +83,8 @@ func (e *apiError) refusal() error {
 		return ErrConflict.WithCause(e)
 	case e.ErrCode == codeMessageTooLarge, e.ErrCode == codeHeaderTooLarge:
 		return tooLarge(0).WithCause(e)
+	case e.ErrCode == codeNoResources, e.ErrCode == codeNoStorage, e.ErrCode == codeStoreFailed:
+		return ErrUnavailable.WithCause(e).WithHint("the log has no room: its disk is full, or NATS limits its storage")
 	default:
 		return ErrUnavailable.WithCause(e)
 	}

@@ -131,6 +131,8 @@ func (l *Log) open(ctx context.Context) error {
 
 // follow passes on what happens to the connections.
 func (l *Log) follow(ctx context.Context, s, reading *signals) {
+	var checked chan struct{} // while the stream is looked at
+	again := false            // it is to be looked at once more
 	for {
 		select {
 		case <-ctx.Done():
@@ -140,10 +142,24 @@ func (l *Log) follow(ctx context.Context, s, reading *signals) {
 		case <-reading.lost:
 			l.requests.failAll(nats.ErrDisconnected)
 		case <-s.back:
-			if !l.recheck(ctx) && ctx.Err() == nil {
-				time.AfterFunc(time.Second, func() { signal(s.back) })
+			if checked != nil {
+				again = true
+				continue
 			}
+			checked = make(chan struct{}, 1)
+			l.tasks.Go(func() { // apart: another loss is to be told of meanwhile
+				if !l.recheck(ctx) && ctx.Err() == nil {
+					time.AfterFunc(time.Second, func() { signal(s.back) })
+				}
+				checked <- struct{}{}
+			})
+		case <-checked:
+			checked = nil
 			l.hub.resync()
+			if again {
+				again = false
+				signal(s.back)
+			}
 		}
 	}
 }
@@ -151,6 +167,7 @@ func (l *Log) follow(ctx context.Context, s, reading *signals) {
 // recheck makes sure that the stream is still the one that was opened. It says whether it could find out.
 func (l *Log) recheck(ctx context.Context) bool {
 	for try := 1; ; try++ {
+		seen := l.Head() // before the question: what is written meanwhile is not missing from its answer
 		bounded, cancel := context.WithTimeout(ctx, dialTimeout)
 		info, err := l.streamInfo(bounded)
 		cancel()
@@ -163,10 +180,12 @@ func (l *Log) recheck(ctx context.Context) bool {
 		case info.Config.Metadata[metaIncarnation] != l.incarnation:
 			l.breakWith("the stream was made anew since it was opened")
 			return true
-		case info.State.LastSeq >= l.Head():
+		case info.State.LastSeq >= seen:
 			return true
+		case info.Cluster != nil && info.Cluster.Leader == "":
+			return false // a follower told what it has applied so far
 		case try == recheckTries:
-			l.breakWith(fmt.Sprintf("the stream ends at %d and this process has seen %d: the server lost events", info.State.LastSeq, l.Head()))
+			l.breakWith(fmt.Sprintf("the stream ends at %d and this process has seen %d: the server lost events", info.State.LastSeq, seen))
 			return true
 		}
 		if sleep(ctx, time.Second) != nil { // a new leader has to apply what it knows first
@@ -181,7 +200,21 @@ func (l *Log) breakWith(what string) {
 		WithHint("restore the log, or restart with an empty data directory and rebuild the projections")
 	if l.broken.CompareAndSwap(nil, f) {
 		l.logger.Error("log replaced", "cause", what, "incarnation", l.incarnation)
+		l.hub.interrupt()
 	}
+}
+
+// Err is why the log cannot be used at the moment, nil when it can.
+func (l *Log) Err() error {
+	switch {
+	case l.usable() != nil:
+		return l.usable()
+	case !l.conn.IsConnected():
+		return ErrUnavailable.WithHint("there is no connection to it")
+	case l.server != nil && l.server.shut.Load():
+		return ErrUnavailable.WithHint("it cannot be written: free some space on its disk")
+	}
+	return nil
 }
 
 func (l *Log) usable() error {

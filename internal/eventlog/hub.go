@@ -32,14 +32,14 @@ type hub struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next event; nil while nobody waits
-	newest  map[events.Kind]uint64
+	newest  newest
 	readers readers
 }
 
 func newHub(ctx context.Context, l *Log) (*hub, error) {
 	h := &hub{
 		log: l, live: make(chan *nats.Msg, liveBuffer), again: make(chan struct{}, 1),
-		heads: make([]atomic.Uint64, l.partitions), readers: newReaders(), newest: map[events.Kind]uint64{},
+		heads: make([]atomic.Uint64, l.partitions), readers: newReaders(), newest: newNewest(),
 	}
 	var err error
 	// First the subscription, then the look at the head: nothing falls in between.
@@ -80,9 +80,9 @@ func (h *hub) run(ctx context.Context) {
 		case m := <-h.live:
 			h.receive(ctx, m)
 		case <-h.again:
-			h.catchUp(ctx)
+			h.catchUp(ctx, h.log.page)
 		case <-look.C:
-			h.catchUp(ctx)
+			h.catchUp(ctx, h.log.directPage)
 		}
 	}
 }
@@ -98,17 +98,31 @@ func (h *hub) stop() {
 	}
 }
 
+// interrupt makes every reader look at the log again, and so find out what happened to it.
+func (h *hub) interrupt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.readers.interrupt()
+	if h.changed != nil {
+		close(h.changed)
+		h.changed = nil
+	}
+}
+
 // resync makes the hub look at the log itself.
 func (h *hub) resync() { signal(h.again) }
 
 func (h *hub) receive(ctx context.Context, m *nats.Msg) {
+	if h.log.usable() != nil {
+		return // what comes is of another log
+	}
 	sequence, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	next := h.head.Load() + 1
 	if err != nil || sequence < next || m.Header.Get("Nats-Stream") != streamName {
 		return // somebody else's message on live.>, or one that was read already
 	}
 	if sequence > next {
-		h.catchUp(ctx)
+		h.catchUp(ctx, h.log.page) // something is missing: a replica that lags will not do
 		switch {
 		case sequence <= h.head.Load():
 			return // it was among what was read
@@ -126,9 +140,9 @@ func (h *hub) receive(ctx context.Context, m *nats.Msg) {
 }
 
 // catchUp reads everything after the head from the stream.
-func (h *hub) catchUp(ctx context.Context) {
+func (h *hub) catchUp(ctx context.Context, read func(ctx context.Context, filter string, from uint64, limit, maxBytes int) (page, error)) {
 	for ctx.Err() == nil && h.log.usable() == nil {
-		p, err := h.log.directPage(ctx, "", h.head.Load()+1, windowEvents, pageBytes)
+		p, err := read(ctx, "", h.head.Load()+1, windowEvents, pageBytes)
 		if err != nil {
 			if ctx.Err() == nil {
 				h.log.logger.WarnContext(ctx, "look at the head of the log", "error", err)
@@ -149,12 +163,12 @@ func (h *hub) publish(e events.Recorded) {
 	h.log.blocks.offer(e)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if e.Partition < len(h.heads) {
+	if e.Partition >= 0 && e.Partition < len(h.heads) {
 		h.heads[e.Partition].Store(e.Sequence)
 	}
 	h.headTime.Store(e.Stored.UnixNano())
 	h.head.Store(e.Sequence)
-	h.newest[e.Kind] = e.Sequence
+	h.newest.note(&e)
 	h.readers.deliver(&e)
 	if h.changed != nil {
 		close(h.changed)
@@ -172,6 +186,10 @@ func (h *hub) wait(ctx context.Context, after uint64) error {
 		if h.readers.closed {
 			h.mu.Unlock()
 			return ErrUnavailable.WithHint("the log was closed")
+		}
+		if err := h.log.usable(); err != nil {
+			h.mu.Unlock()
+			return err
 		}
 		if h.changed == nil {
 			h.changed = make(chan struct{})

@@ -33,15 +33,17 @@ func (e *embedded) mend(ctx context.Context, dir string, logger *slog.Logger, ba
 			logger.ErrorContext(ctx, "shut the log's store", "error", err)
 			continue
 		}
+		e.shut.Store(true)
 		for probe(dir) != nil {
 			if sleep(ctx, mendBeat) != nil {
 				return
 			}
 		}
-		if err := e.server.EnableJetStream(&server.JetStreamConfig{StoreDir: dir}); err != nil {
+		if err := e.server.EnableJetStream(&server.JetStreamConfig{StoreDir: dir, MaxStore: noLimit}); err != nil {
 			logger.ErrorContext(ctx, "open the log's store again", "error", err)
 			continue
 		}
+		e.shut.Store(false)
 		logger.InfoContext(ctx, "the log can be written again")
 		back()
 	}

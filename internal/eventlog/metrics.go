@@ -13,6 +13,7 @@ type metrics struct {
 	plains      prometheus.Counter
 	batches     prometheus.Counter
 	refused     *prometheus.CounterVec
+	failed      *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -30,6 +31,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		})),
 		refused: register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidemark_log_refused_total", Help: "Publishes and batches that the log refused, by its error number.",
+		}, []string{"code"})),
+		failed: register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidemark_log_append_failures_total", Help: "Appends that did not succeed, by the code that their caller was told.",
 		}, []string{"code"})),
 	}
 	sent = register(r, sent)

@@ -131,13 +131,7 @@ func TestStreamReplaced(t *testing.T) {
 	r, l := throughRelay(t)
 	mustAppend(t, l, write(customer("o", "ann"), 0, "one"))
 	other := open(t, eventlog.Config{URL: "nats://" + r.upstream})
-	js, err := jetstream.New(other.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := js.DeleteStream(t.Context(), "EVENTS"); err != nil {
-		t.Fatal(err)
-	}
+	replaceStream(t, other)
 	open(t, eventlog.Config{URL: "nats://" + r.upstream})
 	r.cut()
 	for {
@@ -151,5 +145,17 @@ func TestStreamReplaced(t *testing.T) {
 	}
 	if _, err := l.Read(t.Context(), customer("o", "ann"), 0); err == nil {
 		t.Error("read a log that was replaced")
+	}
+}
+
+// replaceStream removes the stream; who opens the log next makes another one.
+func replaceStream(t *testing.T, l *eventlog.Log) {
+	t.Helper()
+	js, err := jetstream.New(l.Conn())
+	if err == nil {
+		err = js.DeleteStream(t.Context(), "EVENTS")
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
+// inProcessTries is how often a write is given to the log that says another one of the subject is in process. When that
+// one is done the log says whether the expectation holds.
+const inProcessTries = 8
+
 // settle acts on an answer.
 func (a *appender) settle(ctx context.Context, m *nats.Msg, now time.Time) {
 	token, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, a.prefix), 36, 64)
@@ -58,6 +62,8 @@ func (a *appender) refused(ctx context.Context, g *group, e *apiError) {
 	switch {
 	case g.batch && len(g.units) == 1 && e.batchOnly() && tries < 4:
 		a.retry(g.units, false)
+	case len(g.units) == 1 && e.ErrCode == codeWrongLastConstant && tries < inProcessTries:
+		a.retry(g.units, true) // a cluster may still be busy with the write before, which was acknowledged
 	case len(g.units) == 1 || !e.conflict() && !e.batchOnly():
 		g.fail(e.refusal())
 	case e.batchOnly() || tries > 1:

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +19,7 @@ const (
 	subjectDirect = "$JS.API.DIRECT.GET." + streamName
 	subjectLeader = "$JS.API.STREAM.MSG.GET." + streamName
 	pageEvents    = 1000
+	commandEvents = 16      // most commands make one or two
 	pageBytes     = 2 << 20 // an answer may be larger by one event
 )
 
@@ -37,6 +40,22 @@ type page struct {
 
 // Read returns all events of the aggregate with a sequence beyond after.
 func (l *Log) Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error) {
+	return l.read(ctx, a, after, pageEvents, func([]events.Recorded) bool { return false })
+}
+
+// ReadCommand returns the events of the aggregate from sequence first on that one command made: those of one append,
+// which stand together. It reads little more than these.
+func (l *Log) ReadCommand(ctx context.Context, a events.Aggregate, first uint64, command string) ([]events.Recorded, error) {
+	other := func(r events.Recorded) bool { return r.Command != command }
+	all, err := l.read(ctx, a, first-1, commandEvents, func(page []events.Recorded) bool { return slices.ContainsFunc(page, other) })
+	if n := slices.IndexFunc(all, other); n >= 0 {
+		all = all[:n:n]
+	}
+	return all, err
+}
+
+// read reads page by page until the end, or until one is enough.
+func (l *Log) read(ctx context.Context, a events.Aggregate, after uint64, limit int, enough func(page []events.Recorded) bool) ([]events.Recorded, error) {
 	if !a.Valid() {
 		return nil, fmt.Errorf("read %s: %w", a, events.ErrSubject)
 	}
@@ -46,12 +65,12 @@ func (l *Log) Read(ctx context.Context, a events.Aggregate, after uint64) ([]eve
 	subject := a.Subject(l.partitions)
 	var all []events.Recorded
 	for {
-		p, err := l.page(ctx, subject, after+1, pageEvents, pageBytes)
+		p, err := l.page(ctx, subject, after+1, limit, pageBytes)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", subject, err)
 		}
 		all = append(all, p.events...)
-		if p.complete {
+		if p.complete || enough(p.events) {
 			return all, nil
 		}
 		after = p.events[len(p.events)-1].Sequence
@@ -141,11 +160,13 @@ func (l *Log) leaderGet(ctx context.Context, ask getRequest) (e events.Recorded,
 		if err != nil {
 			return true, fmt.Errorf("read the leader's answer: %w", err)
 		}
-		header, err := nats.DecodeHeadersMsg(raw)
-		if err != nil {
-			return true, fmt.Errorf("read the leader's answer: %w", err)
+		var header nats.Header
+		if len(raw) > 0 {
+			if header, err = nats.DecodeHeadersMsg(raw); err != nil {
+				return true, fmt.Errorf("read the leader's answer: %w", err)
+			}
 		}
-		e, err = events.Decode(answer.Message.Subject, answer.Message.Sequence, answer.Message.Time, events.Header(header), answer.Message.Data)
+		e, err = decode(answer.Message.Subject, answer.Message.Sequence, answer.Message.Time, events.Header(header), answer.Message.Data)
 		found = err == nil
 		return true, err
 	})
@@ -180,8 +201,24 @@ func decodeStored(m *nats.Msg) (events.Recorded, error) {
 	if err != nil {
 		return events.Recorded{}, fmt.Errorf("time of stored event %d: %w", sequence, err)
 	}
-	return events.Decode(m.Header.Get("Nats-Subject"), sequence, stored, events.Header(m.Header), m.Data)
+	return decode(m.Header.Get("Nats-Subject"), sequence, stored, events.Header(m.Header), m.Data)
 }
+
+// decode is events.Decode, but for messages on subjects that are none of ours: somebody else wrote them into the stream.
+// They have a sequence, and so a place among the events, but they are of no kind, no org and no partition.
+func decode(subject string, sequence uint64, stored time.Time, header events.Header, body []byte) (events.Recorded, error) {
+	e, err := events.Decode(subject, sequence, stored, header, body)
+	if errors.Is(err, events.ErrSubject) {
+		return events.Recorded{
+			Partition: foreign, Sequence: sequence, Stored: stored, Size: len(body),
+			Event: events.Unknown{Reason: "its subject is not of this log"},
+		}, nil
+	}
+	return e, err
+}
+
+// foreign is the partition of what is not ours.
+const foreign = -1
 
 // Sync returns once Head covers every event that was acknowledged before the call, by any process. Head follows the
 // live feed, which may lag under load; whoever must account for every event asks the log itself first.

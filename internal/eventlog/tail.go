@@ -140,7 +140,11 @@ func (l *Log) history(ctx context.Context, f Filter, after, upTo uint64, fn func
 		if first == nil {
 			return nil
 		}
-		if err := fn(first.pop()); err != nil {
+		e := first.pop()
+		if !f.matches(&e) {
+			continue // the server's filter cannot tell what is not ours
+		}
+		if err := fn(e); err != nil {
 			return err
 		}
 	}
@@ -294,6 +298,10 @@ func (s *readers) give(r *reader, e *events.Recorded) {
 
 func (s *readers) closeAll() {
 	s.closed = true
+	s.interrupt()
+}
+
+func (s *readers) interrupt() {
 	for r := range s.others {
 		close(r.events)
 		s.remove(r)
