@@ -53,14 +53,15 @@ type known struct {
 func (l *Loop) Atomic(ctx context.Context, m Meta, fn func(tx *Tx) error) (Result, error) {
 	m = l.complete(m)
 	seen := map[events.Aggregate]*touched{} // of every attempt
-	for attempt := 0; ; attempt++ {
+	var tries tries
+	for {
 		tx := &Tx{ctx: ctx, loop: l, meta: m, touched: map[events.Aggregate]*touched{}}
-		if attempt > 0 {
+		if tries.n > 0 {
 			if err := tx.hold(seen); err != nil {
 				return Result{}, err
 			}
 		}
-		result, last, err := tx.attempt(fn, seen)
+		result, last, err := tx.attempt(fn, &tries)
 		tx.release()
 		if err == nil {
 			return result, nil
@@ -68,7 +69,7 @@ func (l *Loop) Atomic(ctx context.Context, m Meta, fn func(tx *Tx) error) (Resul
 		if last == nil {
 			return Result{}, err
 		}
-		if err := l.again(ctx, last.aggregate, m, attempt, err); err != nil {
+		if err := l.again(ctx, last.aggregate, m, &tries, err); err != nil {
 			return Result{}, err
 		}
 		maps.Copy(seen, tx.touched)
@@ -76,14 +77,10 @@ func (l *Loop) Atomic(ctx context.Context, m Meta, fn func(tx *Tx) error) (Resul
 }
 
 // attempt runs fn and appends. When it was the append that failed, the write that is named in errors is answered too.
-func (tx *Tx) attempt(fn func(tx *Tx) error, seen map[events.Aggregate]*touched) (Result, *touched, error) {
+func (tx *Tx) attempt(fn func(tx *Tx) error, tries *tries) (Result, *touched, error) {
 	err := fn(tx)
 	if tx.known != nil {
-		var mine []events.Draft
-		if before := seen[tx.known.aggregate]; before != nil {
-			mine = before.drafts
-		}
-		result, err := tx.loop.replay(tx.ctx, tx.known.aggregate, tx.meta, tx.known.first, mine)
+		result, err := tx.loop.replay(tx.ctx, tx.known.aggregate, tx.meta, tx.known.first, *tries)
 		return result, nil, err
 	}
 	if err != nil {
@@ -95,6 +92,7 @@ func (tx *Tx) attempt(fn func(tx *Tx) error, seen map[events.Aggregate]*touched)
 		if len(t.drafts) > 0 {
 			writes = append(writes, eventlog.Write{Aggregate: t.aggregate, Expected: t.sequence, Drafts: t.drafts})
 			staged = append(staged, t)
+			tries.note(t.drafts)
 		}
 	}
 	if len(writes) == 0 {
@@ -133,8 +131,8 @@ func (tx *Tx) advance(staged []*touched, sequences []uint64) Result {
 		if recorded[i] != nil {
 			continue
 		}
-		if tx.loop.locks.lock(tx.ctx, t.aggregate) != nil {
-			// Nobody waits any more; an entry that stays behind is found out by the next append.
+		if !tx.loop.locks.tryLock(t.aggregate) {
+			// What is durable waits for nobody. An entry that stays behind is found out before it is used again.
 			recorded[i] = recordedOf(t.aggregate, tx.loop.log.Position(t.aggregate, sequences[i]), t.drafts)
 			continue
 		}

@@ -30,6 +30,12 @@ func (l *endless) Read(context.Context, events.Aggregate, uint64) ([]events.Reco
 	return nil, nil
 }
 
+func (l *endless) ReadCommand(context.Context, events.Aggregate, uint64, string) ([]events.Recorded, error) {
+	return nil, nil
+}
+
+func (l *endless) LastHeard(events.Aggregate) uint64 { return 0 }
+
 func (l *endless) Position(_ events.Aggregate, sequence uint64) events.Position {
 	return events.Position{Incarnation: "test", Sequence: sequence}
 }

@@ -23,6 +23,8 @@ import (
 type Log interface {
 	Append(ctx context.Context, writes ...eventlog.Write) ([]uint64, error)
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
+	ReadCommand(ctx context.Context, a events.Aggregate, first uint64, command string) ([]events.Recorded, error)
+	LastHeard(a events.Aggregate) uint64
 	Position(a events.Aggregate, sequence uint64) events.Position
 }
 

@@ -393,3 +393,71 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		t.Errorf("the lock was lost: %v", err)
 	}
 }
+
+// A fold that is known to be behind is brought up before it is decided on: the append does not have to be refused first.
+func TestHeardOfAnother(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open(t, "c")
+	b.log.foreign(aggregate("c"), "theirs", events.ConversationTagged{Tag: "vip"})
+	b.log.mu.Lock()
+	b.log.heard = map[events.Aggregate]uint64{aggregate("c"): b.log.last(aggregate("c"))}
+	b.log.mu.Unlock()
+	_, before := b.log.counts()
+	if _, err := b.conversations.Handle(t.Context(), org, "c", command.Meta{ID: "mine"}, says("m1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, after := b.log.counts(); after != before+1 {
+		t.Errorf("%d appends for one command", after-before)
+	}
+}
+
+// When nobody knows what became of the first try, the refusal of a later one is no news of somebody else: the caller is
+// told to ask again with the same key, and not that there is a conflict.
+func TestConflictAfterUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open(t, "c")
+	_, first := b.log.counts()
+	b.log.mu.Lock()
+	b.log.before = func(n int, _ []eventlog.Write) error {
+		if n == first+1 {
+			return eventlog.ErrUnknownOutcome
+		}
+		return eventlog.ErrConflict
+	}
+	b.log.mu.Unlock()
+	_, err := b.conversations.Handle(t.Context(), org, "c", command.Meta{ID: "mine"}, says("m1"))
+	if !errors.Is(err, command.ErrUnknownOutcome) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Two tries whose outcome is unknown, and the first of them comes through late: it is the caller's own, and no replay.
+func TestOwnEarlierTry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.open(t, "c")
+	_, first := b.log.counts()
+	var late []eventlog.Write
+	b.log.mu.Lock()
+	b.log.before = func(n int, writes []eventlog.Write) error {
+		switch n {
+		case first + 1:
+			late = writes
+			return eventlog.ErrUnknownOutcome
+		default:
+			b.log.mu.Lock()
+			defer b.log.mu.Unlock()
+			if b.log.last(late[0].Aggregate) == late[0].Expected {
+				b.log.put(late[0].Aggregate, late[0].Drafts[0])
+			}
+			return eventlog.ErrConflict
+		}
+	}
+	b.log.mu.Unlock()
+	r, err := b.conversations.Handle(t.Context(), org, "c", command.Meta{ID: "mine"}, says("m1"))
+	if err != nil || r.Replayed || len(r.Events) != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}

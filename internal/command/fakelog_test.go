@@ -15,6 +15,7 @@ type fakeLog struct {
 	all     []events.Recorded
 	reads   int
 	appends int
+	heard   map[events.Aggregate]uint64
 	before  func(n int, writes []eventlog.Write) error // called without the lock, before the nth append, from 1; an error is the answer and nothing is written
 	after   func(n int) error                          // called after the nth append was written; an error is the answer although it was
 }
@@ -77,6 +78,20 @@ func (l *fakeLog) Read(ctx context.Context, a events.Aggregate, after uint64) ([
 	defer l.mu.Unlock()
 	l.reads++
 	return l.of(a, after), nil
+}
+
+func (l *fakeLog) ReadCommand(ctx context.Context, a events.Aggregate, first uint64, command string) ([]events.Recorded, error) {
+	all, err := l.Read(ctx, a, first-1)
+	if n := slices.IndexFunc(all, func(r events.Recorded) bool { return r.Command != command }); n >= 0 {
+		all = all[:n]
+	}
+	return all, err
+}
+
+func (l *fakeLog) LastHeard(a events.Aggregate) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard[a]
 }
 
 func (l *fakeLog) Position(a events.Aggregate, sequence uint64) events.Position {

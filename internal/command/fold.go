@@ -46,10 +46,17 @@ func digestOf(digest string) [8]byte {
 	return [8]byte(sum[:8])
 }
 
-// size is a guess at what the fold holds, in bytes. A state grows with its history at most by an id an event.
+// Sized is a State that may hold more than an id for each event of its history.
+type Sized interface{ Size() int }
+
+// size is a guess at what the fold holds, in bytes.
 func (f *fold) size() uint32 {
 	const fixed, perEvent, perCommand = 1024, 64, 64
-	return uint32(min(fixed+perEvent*f.revision+perCommand*uint64(len(f.commands)), 1<<31))
+	size := fixed + perEvent*f.revision + perCommand*uint64(len(f.commands))
+	if s, ok := f.state.(Sized); ok {
+		size += uint64(s.Size()) //nolint:gosec // a size is positive
+	}
+	return uint32(min(size, 1<<31))
 }
 
 // remember notes which command made an event; the first event of a command counts.
@@ -95,16 +102,12 @@ func stateOf[S any](f *fold) S {
 
 // original is the events that a command made the first time.
 func original(ctx context.Context, log Log, a events.Aggregate, command string, first uint64) ([]events.Recorded, error) {
-	recorded, err := log.Read(ctx, a, first-1)
+	recorded, err := log.ReadCommand(ctx, a, first, command)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", a, err)
 	}
-	n := 0
-	for n < len(recorded) && recorded[n].Command == command {
-		n++ // the events of one append stand together
-	}
-	if n == 0 {
+	if len(recorded) == 0 {
 		return nil, fmt.Errorf("load %s: the first event of command %s is gone", a, command)
 	}
-	return recorded[:n:n], nil
+	return recorded, nil
 }

@@ -48,6 +48,17 @@ func (l *locks) lock(ctx context.Context, a events.Aggregate) error {
 	return context.Cause(ctx)
 }
 
+// tryLock takes the aggregate if nobody has it.
+func (l *locks) tryLock(a events.Aggregate) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, held := l.held[a]; held {
+		return false
+	}
+	l.held[a] = nil
+	return true
+}
+
 func (l *locks) unlock(a events.Aggregate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

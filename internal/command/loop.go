@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -81,26 +83,26 @@ func (h *Handler[S, C]) Handle(ctx context.Context, org, id string, m Meta, c C)
 	}
 	defer h.loop.locks.unlock(a)
 
-	var mine []events.Draft // of the last attempt, to know them when they turn out to be there
-	for attempt := 0; ; attempt++ {
+	var tries tries
+	for {
 		w, known, err := h.decide(ctx, a, m, c)
 		if err != nil {
 			return Result{}, err
 		}
 		if known != 0 {
-			return h.loop.replay(ctx, a, m, known, mine)
+			return h.loop.replay(ctx, a, m, known, tries)
 		}
 		if len(w.drafts) == 0 {
 			return Result{Position: h.loop.log.Position(a, w.fold.sequence)}, nil
 		}
-		mine = w.drafts
+		tries.note(w.drafts)
 		last, err := h.loop.log.Append(ctx, eventlog.Write{Aggregate: a, Expected: w.fold.sequence, Drafts: w.drafts})
 		if err == nil {
 			recorded := h.loop.advance(a, w, last[0])
 			return Result{Position: h.loop.log.Position(a, last[0]), Events: recorded}, nil
 		}
 		h.loop.cache.Invalidate(a)
-		if err := h.loop.again(ctx, a, m, attempt, err); err != nil {
+		if err := h.loop.again(ctx, a, m, &tries, err); err != nil {
 			return Result{}, err
 		}
 	}
@@ -135,6 +137,9 @@ type work struct {
 // the log was asked, so that nobody is told an old truth.
 func (h *Handler[S, C]) decide(ctx context.Context, a events.Aggregate, m Meta, c C) (w work, known uint64, err error) {
 	f, warm := h.loop.cache.GetIfPresent(a)
+	if warm && h.loop.log.LastHeard(a) > f.sequence {
+		warm = false // another process has written
+	}
 	if !warm {
 		if f, err = h.fresh(ctx, a); err != nil {
 			return work{}, 0, err
@@ -250,30 +255,64 @@ func (l *Loop) keep(a events.Aggregate, f *fold) {
 	l.cache.SetIfAbsent(a, f)
 }
 
+// tries is what one call has given to the log so far.
+type tries struct {
+	n       int
+	ids     []string // of the first event of each aggregate
+	unknown bool     // one of them may still turn out to have been written
+}
+
+func (t *tries) note(drafts []events.Draft) { t.ids = append(t.ids, drafts[0].ID) }
+
 // replay answers a command that has happened. When the events are those of this very call, whose outcome was
 // unknown, it is no replay.
-func (l *Loop) replay(ctx context.Context, a events.Aggregate, m Meta, first uint64, mine []events.Draft) (Result, error) {
+func (l *Loop) replay(ctx context.Context, a events.Aggregate, m Meta, first uint64, own tries) (Result, error) {
 	recorded, err := original(ctx, l.log, a, m.ID, first)
 	if err != nil {
 		return Result{}, err
 	}
-	own := len(mine) > 0 && mine[0].ID == recorded[0].Metadata.ID
-	return Result{Position: l.log.Position(a, recorded[len(recorded)-1].Sequence), Events: recorded, Replayed: !own}, nil
+	return Result{
+		Position: l.log.Position(a, recorded[len(recorded)-1].Sequence), Events: recorded,
+		Replayed: !slices.Contains(own.ids, recorded[0].Metadata.ID),
+	}, nil
 }
 
-// again says whether an append that did not succeed is worth another decision: nil to go on, the answer otherwise.
-func (l *Loop) again(ctx context.Context, a events.Aggregate, m Meta, attempt int, err error) error {
+// again says whether an append that did not succeed is worth another decision: nil to go on, the answer otherwise. After
+// an outcome that was unknown a refusal says nothing: it may be the caller's own write that stands in the way.
+func (l *Loop) again(ctx context.Context, a events.Aggregate, m Meta, t *tries, err error) error {
 	conflict, unknown := errors.Is(err, eventlog.ErrConflict), errors.Is(err, eventlog.ErrUnknownOutcome)
+	t.unknown = t.unknown || unknown
+	t.n++
 	switch {
-	case !conflict && !unknown:
+	case !conflict && !unknown && !t.unknown:
 		return fmt.Errorf("append to %s: %w", a, err)
-	case attempt < retries && ctx.Err() == nil:
-		l.logger.DebugContext(ctx, "command decided again", "subject", a.String(), "command_id", m.ID, "attempt", attempt+1, "cause", err)
+	case (conflict || unknown) && t.n <= retries && pause(ctx, t) == nil:
+		l.logger.DebugContext(ctx, "command decided again", "subject", a.String(), "command_id", m.ID, "attempt", t.n, "cause", err)
 		return nil
-	case conflict:
-		return ErrConflict.WithCause(err)
-	default:
+	case t.unknown:
 		return ErrUnknownOutcome.WithCause(err)
+	default:
+		return ErrConflict.WithCause(err)
+	}
+}
+
+// pause waits before another try, unless it is the first after somebody else was quicker: longer each time, and longer
+// when the log has to find out first what became of the last try.
+func pause(ctx context.Context, t *tries) error {
+	wait := time.Duration(t.n-1) * 5 * time.Millisecond
+	if t.unknown {
+		wait = time.Duration(t.n) * 100 * time.Millisecond
+	}
+	if wait == 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait/2 + rand.N(wait)) //nolint:gosec // jitter
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 

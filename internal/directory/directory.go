@@ -31,7 +31,9 @@ type Directory struct {
 	log    Log
 	logger *slog.Logger
 
-	model *model // touched by Run alone
+	model *model          // this and the next two are touched by Run alone
+	read  uint64          // newest sequence in the model
+	dirty map[string]bool // orgs whose views are behind the model
 	views views
 
 	mu       sync.Mutex
@@ -45,46 +47,34 @@ func New(log Log, logger *slog.Logger) *Directory {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Directory{log: log, logger: logger, model: newModel(), progress: make(chan struct{})}
+	return &Directory{log: log, logger: logger, model: newModel(), dirty: map[string]bool{}, progress: make(chan struct{})}
 }
 
 // Run follows the log until ctx ends, and then returns nil. After an error it may be called again: it goes on where
-// it was. Only one Run may be under way.
+// it was. Only one Run may be under way. A history that was read in part is not shown: it may have a key and not yet
+// that the key was revoked.
 func (d *Directory) Run(ctx context.Context) error {
-	var (
-		dirty = map[string]bool{} // orgs that the history touched: each is published once
-		live  bool
-		last  = d.sequence()
-	)
+	live := false
 	publish := func() {
-		for org := range dirty {
+		for org := range d.dirty {
 			d.publish(org)
 		}
-		clear(dirty)
-		d.note(last)
+		clear(d.dirty)
+		d.note(d.read)
 		live = true
 	}
-	err := d.log.Tail(ctx, eventlog.Filter{Kinds: events.ConfigKinds}, last, publish, func(r events.Recorded) error {
+	err := d.log.Tail(ctx, eventlog.Filter{Kinds: events.ConfigKinds}, d.read, publish, func(r events.Recorded) error {
 		d.apply(ctx, r)
-		last = r.Sequence
-		if !live {
-			dirty[r.Org] = true
-			return nil
+		d.read = r.Sequence
+		d.dirty[r.Org] = true
+		if live {
+			publish()
 		}
-		d.publish(r.Org)
-		d.note(last)
 		return nil
 	})
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // being told to stop is no error
 	}
-	// What was folded but not yet published would be skipped by the next Run: show it, though it is not all.
-	for org := range dirty {
-		d.publish(org)
-	}
-	d.mu.Lock()
-	d.seen = max(d.seen, last)
-	d.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("follow the configuration: %w", err)
 	}
@@ -130,12 +120,6 @@ func (d *Directory) until(ctx context.Context, done func() bool) error {
 			return fmt.Errorf("wait for the directory: %w", context.Cause(ctx))
 		}
 	}
-}
-
-func (d *Directory) sequence() uint64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.seen
 }
 
 // note tells who waits.

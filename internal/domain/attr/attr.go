@@ -68,6 +68,19 @@ func Apply(have, change map[string]any) map[string]any {
 	return out
 }
 
+// Size is what attributes hold in memory, in bytes, about.
+func Size(have map[string]any) int {
+	const entry = 64
+	n := 0
+	for name, value := range have {
+		n += entry + len(name)
+		if s, ok := value.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
+}
+
 func checkName(name string) error {
 	if name == "" || len(name) > MaxName {
 		return refuse("attributes", fmt.Sprintf("a name has 1 to %d characters", MaxName))

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/domain/attr"
 	"github.com/tidemark-desk/tidemark/internal/domain/idset"
 )
 
@@ -50,4 +51,13 @@ type State struct {
 // Active tells whether the conversation is somebody's load: it is neither closed nor merged.
 func (s State) Active() bool {
 	return s.Exists && s.MergedInto == "" && s.Status != events.StatusClosed
+}
+
+// Size is what the state holds besides ids, in bytes, about.
+func (s State) Size() int {
+	n := len(s.Subject) + attr.Size(s.Attributes)
+	for _, tag := range s.Tags {
+		n += len(tag)
+	}
+	return n
 }

@@ -35,6 +35,15 @@ type State struct {
 	Erased     bool
 }
 
+// Size is what the state holds besides ids, in bytes, about.
+func (s State) Size() int {
+	n := len(s.Name) + attr.Size(s.Attributes)
+	for _, i := range s.Identities {
+		n += len(i.Value)
+	}
+	return n
+}
+
 // Evolve is the state after an event.
 func Evolve(s State, e events.Event) State {
 	switch e := e.(type) {
