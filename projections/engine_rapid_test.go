@@ -28,12 +28,14 @@ type rig struct {
 	hold atomic.Uint64
 	p    *partition
 
-	poisoned map[uint64]bool // ever
-	drops    bool            // were asked for
+	poisoned  map[uint64]bool // ever
+	elsewhere *turn
+	drops     bool // were asked for
 }
 
 func newRig(t *rapid.T, ctx context.Context) *rig {
 	g := &rig{t: t, ctx: ctx, log: newMemoryLog(2), sink: newMemorySink(), poisoned: map[uint64]bool{}}
+	g.log.silent = rapid.Bool().Draw(t, "silent")
 	g.log.blockAt = rapid.IntRange(1, 9).Draw(t, "block")
 	g.cfg = RunnerConfig{Name: "p", Kinds: []events.Kind{events.KindConversation}, Log: g.log, Sink: g.sink, Logger: slog.New(slog.DiscardHandler)}
 	g.cfg.Limits = Limits{
@@ -41,6 +43,7 @@ func newRig(t *rapid.T, ctx context.Context) *rig {
 		LiveAfter: uint64(rapid.IntRange(1, 30).Draw(t, "live_after")), Parked: 1000, Attempts: 2,
 	}
 	g.cfg.Limits.defaults()
+	g.cfg.Pace = &Pace{slots: 1, served: map[string]uint64{}}
 	g.hold.Store(math.MaxUint64)
 	return g
 }
@@ -57,11 +60,24 @@ func (g *rig) open() {
 	if err := g.p.resume(g.ctx); err != nil {
 		g.t.Fatalf("resume: %v", err)
 	}
-	g.p.budget = rapid.IntRange(2, 20).Draw(g.t, "budget")
+	g.p.budget = budget(rapid.IntRange(2, 20).Draw(g.t, "budget"))
+	g.p.now = budget(rapid.IntRange(2, 20).Draw(g.t, "now"))
+}
+
+// other is another projection of the process, which has the only turn, or asks for it.
+func (g *rig) other(works bool) {
+	switch {
+	case works && g.elsewhere == nil:
+		g.elsewhere = g.cfg.Pace.ask("other", 0)
+	case !works && g.elsewhere != nil:
+		g.cfg.Pace.end(g.elsewhere)
+		g.elsewhere = nil
+	}
 }
 
 func (g *rig) crash() {
 	if g.p != nil {
+		g.p.endTurn()
 		_ = g.p.session.Close(g.ctx)
 		g.p = nil
 	}
@@ -81,6 +97,11 @@ func (g *rig) step() {
 	if err := g.p.step(g.ctx); err != nil {
 		g.crash()
 	}
+}
+
+// behind tells whether there is anything to do.
+func (p *partition) behind() bool {
+	return p.more(p.low) || p.live != nil && (p.low.finished() || p.more(p.live))
 }
 
 // check holds what must be true at every moment: rows are a beginning of the key's events, in order, none twice, and
@@ -141,9 +162,11 @@ func TestRowsEqualAFoldAfterAnyInterleaving(t *testing.T) {
 						g.log.append(a, tagged)
 					}
 				},
-				"step":  func(*rapid.T) { g.step() },
-				"steps": func(*rapid.T) { g.step(); g.step(); g.step(); g.step() },
-				"crash": func(*rapid.T) { g.crash() },
+				"another works on its backlog": func(*rapid.T) { g.other(true) },
+				"another has done":             func(*rapid.T) { g.other(false) },
+				"step":                         func(*rapid.T) { g.step() },
+				"steps":                        func(*rapid.T) { g.step(); g.step(); g.step(); g.step() },
+				"crash":                        func(*rapid.T) { g.crash() },
 				"commit fails": func(*rapid.T) {
 					g.sink.failNext = []error{fmt.Errorf("%w: gone", ErrTransient)}
 					g.step()
@@ -180,6 +203,7 @@ func TestRowsEqualAFoldAfterAnyInterleaving(t *testing.T) {
 				"": func(*rapid.T) { g.check() },
 			})
 			// In the end all poison heals, and every row is there.
+			g.other(false)
 			g.settle()
 			g.check()
 			state, rows, _ := g.sink.view(0)

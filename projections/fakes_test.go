@@ -22,7 +22,8 @@ type memoryLog struct {
 	byKey   map[string][]int
 	grew    chan struct{}
 	reads   int
-	blockAt int // events in a block
+	blockAt int  // events in a block
+	silent  bool // events do not tell where the one before them is
 }
 
 func newMemoryLog(parts int) *memoryLog {
@@ -42,6 +43,9 @@ func (l *memoryLog) append(a events.Aggregate, es ...events.Event) uint64 {
 			Aggregate: a, Partition: a.Partition(l.parts), Sequence: uint64(len(l.all) + 1), Stored: now, Size: 100, Event: e,
 			Metadata: events.Metadata{ID: strconv.Itoa(len(l.all) + 1), Time: now, Revision: uint64(len(l.byKey[key]) + 1)},
 		})
+		if of := l.byKey[key]; len(of) > 0 && !l.silent {
+			l.all[len(l.all)-1].Previous = l.all[of[len(of)-1]].Sequence
+		}
 		l.byKey[key] = append(l.byKey[key], len(l.all)-1)
 	}
 	close(l.grew)

@@ -72,7 +72,7 @@ func (l *lane) push(r *events.Recorded) {
 	own := *r // the window must not keep the whole block alive
 	i := &item{event: &own, key: r.String()}
 	l.window = append(l.window, i)
-	l.bytes += r.Size
+	l.bytes += r.Size + eventBytes
 	l.waiting++
 	t := l.tenants[r.Org]
 	if t == nil {
@@ -135,7 +135,7 @@ func (l *lane) oldest() time.Time {
 func (l *lane) settle() {
 	n := 0
 	for n < len(l.window) && l.window[n].done {
-		l.bytes -= l.window[n].event.Size
+		l.bytes -= l.window[n].event.Size + eventBytes
 		l.window[n] = nil
 		n++
 	}

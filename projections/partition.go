@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark-desk/tidemark/events"
 )
@@ -17,16 +13,13 @@ import (
 const (
 	beat         = time.Second           // how often operators' requests are looked for, and the store is known to be there
 	smallest     = 128                   // events that a commit may always hold: most of a small commit's cost is the commit
-	windowBytes  = 4 << 20               // of events read ahead in one lane
 	flushPause   = 20 * time.Millisecond // between two records of progress alone
-	idleTarget   = 250 * time.Millisecond
-	liveTarget   = 20 * time.Millisecond // a live event waits for the commit before its own, and that must be short
-	liveSilence  = 2 * time.Second       // without a live event, after which commits are sized for throughput alone
-	recallers    = 8                     // keys whose past is read at a time
 	headPatience = 5 * time.Second
+	unread       = 16 // times the lag that opens the live lane: so much may wait to be read in it
 )
 
-// partition drives one partition of a projection through one session. It is one goroutine: read, take, commit, again.
+// partition drives one partition of a projection through one session. It is one goroutine: read, take, commit, again
+// (step.go), from one lane or two (gather.go).
 type partition struct {
 	cfg     *RunnerConfig
 	id      int
@@ -45,11 +38,12 @@ type partition struct {
 	live   *lane
 	from   uint64 // where live began
 	line   uint64 // what hold says, for this step
-	budget int
-	asked  time.Time
+	budget budget // of a commit of backlog
+	now    budget // of one of live work
+	turn   *turn  // that was asked for, or that is had; nil: neither
 
+	asked    time.Time // when operators' requests were looked for last
 	recorded time.Time // when progress was committed last
-	lively   time.Time // when the live lane had work last
 }
 
 // resume takes up what the session's last owner left.
@@ -63,7 +57,7 @@ func (p *partition) resume(ctx context.Context) error {
 		p.parked = map[string]Parked{}
 	}
 	p.pruneAt, p.line = 1024, p.hold.Load()
-	p.budget = 64
+	p.budget, p.now = smallest, smallest
 	p.low = newLane(s.Progress.Checkpoint+1, open)
 	if s.Progress.LiveFrom != 0 {
 		p.from = s.Progress.LiveFrom
@@ -93,6 +87,7 @@ func (p *partition) drive(ctx context.Context) error {
 	if err := p.resume(ctx); err != nil {
 		return err
 	}
+	defer p.endTurn()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -101,6 +96,7 @@ func (p *partition) drive(ctx context.Context) error {
 			return err
 		}
 		if len(p.parked) >= p.cfg.Limits.Parked {
+			p.endTurn()
 			p.report(PhaseStopped)
 			if err := pause(ctx, beat); err != nil {
 				return err
@@ -111,53 +107,6 @@ func (p *partition) drive(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// step is one turn: read on, take a batch, commit it; or wait when there is nothing to do.
-func (p *partition) step(ctx context.Context) error {
-	p.line = p.hold.Load()
-	p.arrange()
-	if err := p.read(ctx); err != nil {
-		return err
-	}
-	units, taken, err := p.gather(ctx)
-	if err != nil {
-		return err
-	}
-	p.report(PhaseRunning)
-	if len(units) == 0 {
-		p.settle()
-		if taken > 0 || p.behind() {
-			if time.Since(p.recorded) < beat || !p.worthRecording() {
-				return nil
-			} // a long stretch of what others want is progress too, and readers are told of it
-		} else if wait := p.untilRecord(); wait > 0 {
-			return p.idle(ctx, wait)
-		}
-	}
-	took, err := p.inTurn(ctx, func() error { return p.apply(ctx, units) })
-	if err != nil {
-		return err
-	}
-	p.adapt(taken, took)
-	p.report(PhaseRunning)
-	return nil
-}
-
-// inTurn does the work of a commit and says how long it took: without the wait for a turn, and without the reading
-// before it, which no smaller batch would shorten much.
-func (p *partition) inTurn(ctx context.Context, work func() error) (time.Duration, error) {
-	if p.cfg.Turns != nil && p.live != nil && time.Since(p.lively) >= liveSilence {
-		select {
-		case p.cfg.Turns <- struct{}{}:
-			defer func() { <-p.cfg.Turns }()
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-	}
-	began := time.Now()
-	err := work()
-	return time.Since(began), err
 }
 
 // arrange opens the live lane when the lag is large, opens it anew when it has itself fallen behind, and closes the
@@ -182,163 +131,18 @@ func (p *partition) arrange() {
 	if lag <= after && (p.live != nil || !tooOld) {
 		return
 	}
-	// An older live lane is forgotten, and what it had not done is backlog. What it had is in p.ahead.
+	// An older live lane is forgotten, and what it had not done is backlog. What it had is in p.ahead. The new one goes on
+	// where that one had read to: whoever was not part of a flood has had their turn by then, and misses nothing. Only
+	// when even reading falls behind, it is the head.
 	p.from = head + 1
+	if p.live != nil && head-min(p.live.next-1, head) <= unread*after {
+		p.from = p.live.next
+	}
 	p.live = newLane(p.from, open)
 	p.low.end = p.from
 }
 
 func (p *partition) held() bool { return p.line != open }
-
-// read brings the lanes up: the live lane to the head, the backlog by a block or more.
-func (p *partition) read(ctx context.Context) error {
-	if p.live != nil {
-		if err := p.fill(ctx, p.live, p.cfg.Limits.Window); err != nil {
-			return err
-		}
-	}
-	return p.fill(ctx, p.low, min(p.cfg.Limits.Window, 4*p.budget))
-}
-
-// fill reads at least one block when there is room, and goes on until the lane has wanted items.
-func (p *partition) fill(ctx context.Context, l *lane, wanted int) error {
-	for first := true; first || l.waiting < wanted; first = false {
-		end := min(l.end, p.line)
-		if l.next >= end || l.next > p.cfg.Log.Head() || len(l.window) >= p.cfg.Limits.Window || l.bytes >= windowBytes {
-			return nil
-		}
-		b, err := p.cfg.Log.Block(ctx, l.next)
-		if err != nil {
-			return fmt.Errorf("read the log from %d: %w", l.next, err)
-		}
-		if b.Next == l.next {
-			return nil
-		}
-		l.add(b, end, p.wants)
-	}
-	return nil
-}
-
-func (p *partition) wants(r *events.Recorded) bool {
-	if r.Partition != p.id {
-		return false
-	}
-	p.seen = max(p.seen, r.Sequence)
-	return p.kinds[r.Kind]
-}
-
-// gather takes a batch: live work first, but at most half of it, then backlog. taken counts events, with those that
-// turned out to be covered already.
-func (p *partition) gather(ctx context.Context) (units []*unit, taken int, err error) {
-	byKey := map[string]*unit{}
-	place := func(i *item) *unit {
-		u := byKey[i.key]
-		if u == nil {
-			u = &unit{aggregate: i.event.Aggregate, through: p.appliedOf(i.key)}
-			byKey[i.key] = u
-			units = append(units, u)
-		}
-		u.items = append(u.items, i)
-		return u
-	}
-	budget := p.budget
-	if p.live != nil {
-		items := p.live.take(max(1, budget/2))
-		taken += len(items)
-		if len(items) > 0 {
-			p.lively = time.Now()
-		}
-		pasts, err := p.pasts(ctx, items)
-		if err != nil {
-			return nil, taken, err
-		}
-		for _, i := range items {
-			if p.covered(byKey, i) {
-				continue
-			}
-			u := place(i)
-			if past, ok := pasts[i.key]; ok && u.park == nil && i.event.Sequence > u.through {
-				taken += u.recall(past, i.event)
-				delete(pasts, i.key)
-				continue
-			}
-			u.add(i.event)
-		}
-	}
-	items := p.low.take(max(1, budget-taken))
-	taken += len(items)
-	for _, i := range items {
-		if !p.covered(byKey, i) {
-			place(i).add(i.event)
-		}
-	}
-	return units, taken, nil
-}
-
-// appliedOf tells up to where a key was applied, as far as one number can.
-func (p *partition) appliedOf(key string) uint64 { return max(p.committed.Checkpoint, p.ahead[key]) }
-
-// covered marks an item that needs no work: applied ahead, applied by this batch's live work, or of a parked key.
-func (p *partition) covered(batch map[string]*unit, i *item) bool {
-	if _, parked := p.parked[i.key]; parked || i.event.Sequence <= p.ahead[i.key] {
-		i.done = true
-		return true
-	}
-	u := batch[i.key]
-	if u == nil || i.event.Sequence > u.through {
-		return false
-	}
-	u.items = append(u.items, i) // done when the unit is, and not before
-	return true
-}
-
-// pasts reads what live events rest on that the backlog has not reached yet: for each key its own events, beyond what
-// was applied. Several keys at a time, for each waits for the log and not for a processor.
-func (p *partition) pasts(ctx context.Context, items []*item) (map[string][]events.Recorded, error) {
-	out := map[string][]events.Recorded{}
-	seen := map[string]bool{}
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(recallers)
-	for _, i := range items {
-		through := p.appliedOf(i.key)
-		_, parked := p.parked[i.key]
-		if seen[i.key] || parked || i.event.Sequence <= through {
-			continue
-		}
-		seen[i.key] = true
-		if i.event.Revision == 1 || through >= p.from-1 {
-			continue
-		}
-		group.Go(func() error {
-			past, err := p.cfg.Log.Read(ctx, i.event.Aggregate, through)
-			if err != nil {
-				return fmt.Errorf("read %s: %w", i.event.Aggregate, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			out[i.key] = past
-			return nil
-		})
-	}
-	return out, group.Wait()
-}
-
-// recall adds what a key's live event rests on, through that event.
-func (u *unit) recall(past []events.Recorded, live *events.Recorded) int {
-	n := 0
-	for i := range past {
-		if past[i].Sequence > live.Sequence {
-			break
-		}
-		u.add(&past[i])
-		n++
-	}
-	if u.park == nil {
-		u.through = live.Sequence // also when it was purged in between
-	}
-	return n
-}
 
 // current is the progress that the lanes' marks make.
 func (p *partition) current() (Progress, time.Time) {
@@ -378,52 +182,9 @@ func (p *partition) settle() {
 	}
 }
 
-// behind tells whether there is more to do at once.
-func (p *partition) behind() bool {
-	more := func(l *lane) bool {
-		return l.waiting > 0 || l.next <= min(p.cfg.Log.Head(), min(l.end, p.line)-1)
-	}
-	if p.live != nil && (p.low.finished() || more(p.live)) {
-		return true
-	}
-	return more(p.low)
-}
-
-// idle waits for the log to grow, but not for longer than a while.
-func (p *partition) idle(ctx context.Context, longest time.Duration) error {
-	if p.held() {
-		p.gauge.rest(p.line, p.low.next-1)
-		return pause(ctx, min(longest, beat/20))
-	}
-	waiting, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
-	err := p.cfg.Log.Wait(waiting, p.low.next-1)
-	if err == nil || waiting.Err() != nil {
-		return ctx.Err()
-	}
-	return fmt.Errorf("wait for the log: %w", err)
-}
-
-// adapt sizes the next batch so that a commit takes about its target: large when only throughput counts, short when
-// live work waits behind it.
-func (p *partition) adapt(taken int, took time.Duration) {
-	target := idleTarget
-	if p.live != nil && time.Since(p.lively) < liveSilence {
-		target = liveTarget
-	}
-	if taken < p.budget && took < target {
-		return // nothing was learned
-	}
-	fits := math.MaxInt32
-	if took > 0 {
-		fits = int(min(int64(taken)*int64(target)/int64(took), math.MaxInt32))
-	}
-	p.budget = min(max(min(fits, 2*p.budget), smallest), p.cfg.Limits.Batch)
-}
-
 func (p *partition) report(phase Phase) {
 	c, at := p.current()
-	s := snapshot{phase: phase, progress: c, parked: len(p.parked), budget: p.budget, oldest: p.low.oldest()}
+	s := snapshot{phase: phase, progress: c, parked: len(p.parked), budget: int(p.budget), oldest: p.low.oldest()}
 	if p.live != nil {
 		s.liveOldest = p.live.oldest()
 	}

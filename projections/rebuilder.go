@@ -20,6 +20,7 @@ type RebuilderConfig struct {
 	Log      Log
 	Handlers []Handler
 	Logger   *slog.Logger // default: nothing is logged
+	Pace     *Pace        // of the process; nil: one of its own
 }
 
 // Rebuilder does the rebuilds that are asked for, each in one process at a time. All it knows is in the database: after
@@ -160,7 +161,7 @@ func (s *site) build(ctx context.Context) {
 	}
 	s.runner = NewRunner(RunnerConfig{
 		Name: nextOf(s.name), Kinds: s.handler.Kinds(), Log: s.cfg.Log, Logger: s.cfg.Logger,
-		Sink: newNextSink(s.cfg.Pool, s.handler, s.cfg.Log), Limits: Limits{LiveAfter: NoLive},
+		Sink: newNextSink(s.cfg.Pool, s.handler, s.cfg.Log), Limits: Limits{LiveAfter: NoLive}, Pace: s.cfg.Pace,
 	})
 	ctx, s.stop = context.WithCancel(ctx)
 	s.done = make(chan struct{})

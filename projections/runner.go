@@ -35,17 +35,14 @@ type RunnerConfig struct {
 	Logger     *slog.Logger          // default: nothing is logged
 	Registerer prometheus.Registerer // may be nil
 	Limits     Limits
-
-	// Turns, shared by the runners of a process, holds a token for each commit of a backlog under way. More of them at a
-	// time than there are processors only make each slower, and so smaller, and its rows be written more often. Live
-	// work waits for no turn. nil: no bound.
-	Turns chan struct{}
+	Pace       *Pace // shared by the runners of a process; nil: one of its own
 }
 
 // Limits bound what a runner does at a time.
 type Limits struct {
 	Batch     int           // events in one commit, at most; default 8192
 	Window    int           // events of a lane read ahead, at most; default 8192
+	Bytes     int           // and what they take in memory, about; default 2 MiB
 	LiveAfter uint64        // sequences of lag at which the live lane opens; default 4096; NoLive for never
 	LiveAge   time.Duration // age of the oldest waiting event at which it opens too; default 5 s
 	Parked    int           // parked keys in a partition at which it stops; default 100
@@ -55,6 +52,7 @@ type Limits struct {
 func (l *Limits) defaults() {
 	l.Batch = cmp.Or(l.Batch, 8192)
 	l.Window = cmp.Or(l.Window, 8192)
+	l.Bytes = cmp.Or(l.Bytes, 2<<20)
 	l.LiveAfter = cmp.Or(l.LiveAfter, 4096)
 	l.LiveAge = cmp.Or(l.LiveAge, 5*time.Second)
 	l.Parked = cmp.Or(l.Parked, 100)
@@ -73,6 +71,9 @@ func NewRunner(cfg RunnerConfig) *Runner {
 	cfg.Limits.defaults()
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Pace == nil {
+		cfg.Pace = NewPace()
 	}
 	n := cfg.Log.Partitions()
 	r := &Runner{cfg: cfg, gauges: make([]*gauge, n), holds: make([]atomic.Uint64, n)}

@@ -37,7 +37,7 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 				reached = commits
 			}
 		}
-		stop := start(t, memoryRunner(l, s, Limits{Batch: 64, LiveAfter: NoLive}))
+		stop := start(t, memoryRunner(l, s, Limits{Batch: 64, LiveAfter: NoLive, Bytes: 16 << 20}))
 		synctest.Wait()
 		stop()
 		// It enters the window after 20 blocks of 256, one a commit, and then it is its turn.

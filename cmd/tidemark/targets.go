@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -66,7 +65,7 @@ type desk struct {
 	reads    *pgxpool.Pool // for readers: search_path has every read model
 	writes   *pgxpool.Pool // for projections and reactors
 
-	turns chan struct{} // of the read models' backlogs, one for each processor
+	pace *projections.Pace // of all projections of this process
 
 	checks  []web.Check
 	drain   []func()
@@ -75,7 +74,7 @@ type desk struct {
 
 // openDesk opens what the targets share.
 func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err error) {
-	d := &desk{config: c, logger: logger, registry: prometheus.NewRegistry(), turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	d := &desk{config: c, logger: logger, registry: prometheus.NewRegistry(), pace: projections.NewPace()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close(context.WithoutCancel(ctx)))
@@ -199,7 +198,7 @@ func (d *desk) wireProjections(*http.ServeMux) error {
 		d.project(h)
 	}
 	rebuilder := projections.NewRebuilder(projections.RebuilderConfig{
-		Pool: d.writes, Log: d.log, Handlers: handlers, Logger: d.logger.With("part", "rebuilder"),
+		Pool: d.writes, Log: d.log, Handlers: handlers, Logger: d.logger.With("part", "rebuilder"), Pace: d.pace,
 	})
 	d.onTables("rebuilder", rebuilder.Run)
 	return nil
@@ -209,7 +208,7 @@ func (d *desk) wireProjections(*http.ServeMux) error {
 func (d *desk) project(h projections.Handler) {
 	runner := projections.NewRunner(projections.RunnerConfig{
 		Name: h.Name(), Kinds: h.Kinds(), Log: d.log, Sink: projections.NewPostgresSink(d.writes, h, d.log),
-		Logger: d.logger.With("part", h.Name()), Registerer: d.registry, Turns: d.turns,
+		Logger: d.logger.With("part", h.Name()), Registerer: d.registry, Pace: d.pace,
 	})
 	d.onTables(h.Name(), runner.Run)
 	d.check(h.Name(), runner.Status)
@@ -218,7 +217,7 @@ func (d *desk) project(h projections.Handler) {
 func (d *desk) wireRouting(*http.ServeMux) error {
 	s := routing.New(routing.Deps{
 		Log: d.log, Pool: d.writes, Directory: d.directory, Loop: d.loop, Conversations: aggregates.Conversations(d.loop),
-		Logger: d.logger.With("part", "routing"), Registerer: d.registry,
+		Logger: d.logger.With("part", "routing"), Registerer: d.registry, Pace: d.pace,
 	})
 	d.onTables("routing", s.Run)
 	d.check("routing", s.Status)
@@ -228,7 +227,7 @@ func (d *desk) wireRouting(*http.ServeMux) error {
 func (d *desk) wireWorkflow(*http.ServeMux) error {
 	s := workflow.New(workflow.Deps{
 		Log: d.log, Pool: d.writes, Directory: d.directory, Conversations: aggregates.Conversations(d.loop),
-		Logger: d.logger.With("part", "workflow"), Registerer: d.registry,
+		Logger: d.logger.With("part", "workflow"), Registerer: d.registry, Pace: d.pace,
 	})
 	d.onTables("workflow", s.Run)
 	d.check("workflow", s.Status)
@@ -245,7 +244,7 @@ func (d *desk) wireSearchIndexer(*http.ServeMux) error {
 		Open: func(ctx context.Context) (search.Engine, error) {
 			return bleve.Open(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions(), History: d.log})
 		},
-		Logger: d.logger.With("part", "search-indexer"), Registerer: d.registry,
+		Logger: d.logger.With("part", "search-indexer"), Registerer: d.registry, Pace: d.pace,
 	})
 	d.group.Go("search-indexer", s.Run)
 	d.checks = append(d.checks, web.Check{Name: "search-indexer", Err: func() error {

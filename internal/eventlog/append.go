@@ -110,6 +110,7 @@ func (l *Log) encode(writes []Write) (*unit, error) {
 			if err != nil {
 				return nil, fmt.Errorf("append to %s: %w", w.Aggregate, err)
 			}
+			events.SetPrevious(header, w.Expected, n)
 			headers := 0
 			for k, v := range header {
 				headers += len(k) + len(v[0]) + 4

@@ -59,3 +59,22 @@ func TestReadCommand(t *testing.T) {
 		t.Errorf("got %d events, %v", len(got), err)
 	}
 }
+
+// Every event tells where the one before it in its aggregate stands, alone, in company, and across appends.
+func TestPreviousIsTold(t *testing.T) {
+	t.Parallel()
+	l := open(t, eventlog.Config{Dir: t.TempDir()})
+	ann, bob := customer("o", "ann"), customer("o", "bob")
+	last := mustAppend(t, l, write(ann, 0, "1"))[0]
+	last = mustAppend(t, l, write(bob, 0, "1", "2"), write(ann, last, "2", "3"))[1]
+	mustAppend(t, l, write(ann, last, "4"))
+	for _, a := range []events.Aggregate{ann, bob} {
+		var before uint64
+		for _, e := range mustRead(t, l, a, 0) {
+			if e.Previous != before {
+				t.Errorf("%s at %d says that the one before is at %d, it is at %d", a.ID, e.Sequence, e.Previous, before)
+			}
+			before = e.Sequence
+		}
+	}
+}

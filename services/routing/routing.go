@@ -49,6 +49,7 @@ type Deps struct {
 	Conversations *Conversations
 	Logger        *slog.Logger
 	Registerer    prometheus.Registerer // may be nil
+	Pace          *projections.Pace     // of the process; nil: one of its own
 	Clock         func() time.Time      // default time.Now
 
 	// An agent is given at most Burst conversations within BurstWindow, so that a backlog does not bury the first
@@ -83,7 +84,7 @@ func New(d Deps) *Service {
 	return &Service{
 		runner: projections.NewRunner(projections.RunnerConfig{
 			Name: h.Name(), Kinds: h.Kinds(), Log: d.Log, Sink: projections.NewPostgresSink(d.Pool, h, d.Log),
-			Logger: d.Logger, Registerer: d.Registerer,
+			Logger: d.Logger, Registerer: d.Registerer, Pace: d.Pace,
 		}),
 		performer: projections.NewPerformer(projections.PerformerConfig{
 			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Begin: p.begin, Logger: d.Logger,

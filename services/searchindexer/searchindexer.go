@@ -33,6 +33,7 @@ type Deps struct {
 	Open       func(ctx context.Context) (search.Engine, error) // projections.ErrHeld while another process has the index
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // may be nil
+	Pace       *projections.Pace     // of the process; nil: one of its own
 	Limits     projections.Limits
 	Workers    int // searches at a time; default 16
 }
@@ -93,7 +94,7 @@ func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 	tracker := newTracker(engine)
 	runner := projections.NewRunner(projections.RunnerConfig{
 		Name: Name, Kinds: search.Kinds, Log: s.deps.Log, Sink: tracker,
-		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits,
+		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits, Pace: s.deps.Pace,
 	})
 	s.mu.Lock()
 	s.runner = runner

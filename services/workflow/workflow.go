@@ -44,6 +44,7 @@ type Deps struct {
 	Conversations *Conversations
 	Logger        *slog.Logger
 	Registerer    prometheus.Registerer // may be nil
+	Pace          *projections.Pace     // of the process; nil: one of its own
 	Limits        Limits
 }
 
@@ -77,7 +78,7 @@ func New(d Deps) *Service {
 	return &Service{
 		runner: projections.NewRunner(projections.RunnerConfig{
 			Name: h.Name(), Kinds: h.Kinds(), Log: d.Log, Sink: projections.NewPostgresSink(d.Pool, h, d.Log),
-			Logger: d.Logger, Registerer: d.Registerer,
+			Logger: d.Logger, Registerer: d.Registerer, Pace: d.Pace,
 		}),
 		performer: projections.NewPerformer(projections.PerformerConfig{
 			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Logger: d.Logger,

@@ -1,0 +1,145 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark-desk/tidemark/events"
+)
+
+const (
+	recallers    = 8    // keys whose past is read at a time
+	eventBytes   = 1024 // what an event in a window takes besides its body, about
+	readPatience = 10 * time.Millisecond
+)
+
+// fill reads at least one block when there is room, and goes on until the lane has wanted items or some time has passed:
+// where a kind is rare, the search for it must not keep everything else waiting.
+func (p *partition) fill(ctx context.Context, l *lane, wanted int) error {
+	began := time.Now()
+	for first := true; first || l.waiting < wanted && time.Since(began) < readPatience; first = false {
+		end := min(l.end, p.line)
+		if l.next >= end || l.next > p.cfg.Log.Head() || len(l.window) >= p.cfg.Limits.Window || l.bytes >= p.cfg.Limits.Bytes {
+			return nil
+		}
+		b, err := p.cfg.Log.Block(ctx, l.next)
+		if err != nil {
+			return fmt.Errorf("read the log from %d: %w", l.next, err)
+		}
+		if b.Next == l.next {
+			return nil
+		}
+		l.add(b, end, p.wants)
+	}
+	return nil
+}
+
+func (p *partition) wants(r *events.Recorded) bool {
+	if r.Partition != p.id {
+		return false
+	}
+	p.seen = max(p.seen, r.Sequence)
+	return p.kinds[r.Kind]
+}
+
+// gather takes up to n events of a lane and sorts them by key. taken counts them, with those that turned out to be
+// covered already and those that live ones rest on.
+func (p *partition) gather(ctx context.Context, l *lane, n int) (units []*unit, taken int, err error) {
+	items := l.take(n)
+	taken = len(items)
+	var pasts map[string][]events.Recorded
+	if l == p.live {
+		if pasts, err = p.pasts(ctx, items); err != nil {
+			return nil, taken, err
+		}
+	}
+	byKey := map[string]*unit{}
+	for _, i := range items {
+		if p.covered(byKey, i) {
+			continue
+		}
+		u := byKey[i.key]
+		if u == nil {
+			u = &unit{aggregate: i.event.Aggregate, through: p.appliedOf(i.key)}
+			byKey[i.key] = u
+			units = append(units, u)
+		}
+		u.items = append(u.items, i)
+		if past, ok := pasts[i.key]; ok && u.park == nil && i.event.Sequence > u.through {
+			taken += u.recall(past, i.event)
+			delete(pasts, i.key)
+			continue
+		}
+		u.add(i.event)
+	}
+	return units, taken, nil
+}
+
+// appliedOf tells up to where a key was applied, as far as one number can.
+func (p *partition) appliedOf(key string) uint64 { return max(p.committed.Checkpoint, p.ahead[key]) }
+
+// covered marks an item that needs no work: applied ahead, applied by this batch's live work, or of a parked key.
+func (p *partition) covered(batch map[string]*unit, i *item) bool {
+	if _, parked := p.parked[i.key]; parked || i.event.Sequence <= p.ahead[i.key] {
+		i.done = true
+		return true
+	}
+	u := batch[i.key]
+	if u == nil || i.event.Sequence > u.through {
+		return false
+	}
+	u.items = append(u.items, i) // done when the unit is, and not before
+	return true
+}
+
+// pasts reads what live events rest on that the backlog has not reached yet: for each key its own events, beyond what
+// was applied. Several keys at a time, for each waits for the log and not for a processor.
+func (p *partition) pasts(ctx context.Context, items []*item) (map[string][]events.Recorded, error) {
+	out := map[string][]events.Recorded{}
+	seen := map[string]bool{}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(recallers)
+	for _, i := range items {
+		through := p.appliedOf(i.key)
+		_, parked := p.parked[i.key]
+		if seen[i.key] || parked || i.event.Sequence <= through {
+			continue
+		}
+		seen[i.key] = true
+		if i.event.Revision == 1 || through >= p.from-1 || i.event.Previous > 0 && i.event.Previous <= through {
+			continue
+		}
+		group.Go(func() error {
+			past, err := p.cfg.Log.Read(ctx, i.event.Aggregate, through)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", i.event.Aggregate, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out[i.key] = past
+			return nil
+		})
+	}
+	return out, group.Wait()
+}
+
+// recall adds what a key's live event rests on, through that event.
+func (u *unit) recall(past []events.Recorded, live *events.Recorded) int {
+	n := 0
+	for i := range past {
+		if past[i].Sequence > live.Sequence {
+			break
+		}
+		u.add(&past[i])
+		n++
+	}
+	if u.park == nil {
+		u.through = live.Sequence // also when it was purged in between
+	}
+	return n
+}

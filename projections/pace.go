@@ -1,0 +1,113 @@
+package projections
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	idleTarget  = 250 * time.Millisecond // of a backlog commit, when only throughput counts
+	liveTarget  = 20 * time.Millisecond  // and while there is live work: that waits for the commit before its own
+	liveSilence = 2 * time.Second        // without live work, after which only throughput counts
+)
+
+// Pace shares the processors of a process between the backlogs of its projections. A backlog is worked on in turns, for
+// more of them at a time than there are processors only make each slower, its commits smaller, and its rows be written
+// more often. While any projection of the process has live work there is one turn at a time, and a short one, so that
+// what happens now finds a free processor. Live work itself waits for no turn.
+//
+// Projections take turns, whatever they cost, so that a slow one delays no other by more than its share. Among the
+// partitions of one projection the one that is furthest behind is next: they stay close together, and the log is read
+// and decoded once for all of them.
+type Pace struct {
+	mu      sync.Mutex
+	slots   int
+	busy    int
+	waiting []*turn
+	served  map[string]uint64 // by projection: when it had its last turn
+	count   uint64
+	lively  time.Time // when there was live work last
+}
+
+// NewPace makes a pace for this process' processors.
+func NewPace() *Pace { return &Pace{slots: runtime.GOMAXPROCS(0), served: map[string]uint64{}} }
+
+// turn is a partition's wish to work on its backlog, and then its right to.
+type turn struct {
+	group   string
+	at      uint64 // where its backlog is
+	granted chan struct{}
+}
+
+// ask gets in line. The turn must be ended, whether it was granted or not.
+func (p *Pace) ask(group string, at uint64) *turn {
+	t := &turn{group: group, at: at, granted: make(chan struct{})}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = append(p.waiting, t)
+	p.grant()
+	return t
+}
+
+// end gives the turn to whoever is next.
+func (p *Pace) end(t *turn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.waiting, t); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		return
+	}
+	p.busy--
+	p.grant()
+}
+
+// grant lets as many begin as there is room for.
+func (p *Pace) grant() {
+	for len(p.waiting) > 0 && p.busy < p.width() {
+		next := slices.MinFunc(p.waiting, func(a, b *turn) int {
+			return cmp.Or(cmp.Compare(p.served[a.group], p.served[b.group]), cmp.Compare(a.at, b.at))
+		})
+		p.waiting = slices.DeleteFunc(p.waiting, func(t *turn) bool { return t == next })
+		p.busy++
+		p.count++
+		p.served[next.group] = p.count
+		close(next.granted)
+	}
+}
+
+func (p *Pace) width() int {
+	if time.Since(p.lively) < liveSilence {
+		return 1
+	}
+	return p.slots
+}
+
+// live notes that there is live work now.
+func (p *Pace) live() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lively = time.Now()
+}
+
+// target is how long a backlog commit should take.
+func (p *Pace) target() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.lively) < liveSilence {
+		return liveTarget
+	}
+	return idleTarget
+}
+
+// mine tells whether a turn has been granted.
+func (t *turn) mine() bool {
+	select {
+	case <-t.granted:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,162 @@
+package projections
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+)
+
+func newPace(slots int) *Pace { return &Pace{slots: slots, served: map[string]uint64{}} }
+
+// order ends turns as they are granted, and tells whose they were.
+func order(t *testing.T, p *Pace, turns map[string]*turn) []string {
+	t.Helper()
+	var out []string
+	for len(turns) > 0 {
+		name := ""
+		for n, turn := range turns {
+			if turn.mine() {
+				if name != "" {
+					t.Fatalf("%s and %s at once", n, name)
+				}
+				name = n
+			}
+		}
+		if name == "" {
+			t.Fatalf("nobody's turn, %d wait", len(turns))
+		}
+		out = append(out, name)
+		p.end(turns[name])
+		delete(turns, name)
+	}
+	return out
+}
+
+// Projections take turns, however many partitions of one are waiting, and of each the one that is furthest behind.
+func TestTurnsGoRoundAndToTheFurthestBehind(t *testing.T) {
+	t.Parallel()
+	p := newPace(1)
+	first := p.ask("search", 50)
+	turns := map[string]*turn{
+		"search at 9": p.ask("search", 9), "search at 7": p.ask("search", 7), "search at 8": p.ask("search", 8),
+		"inbox at 3": p.ask("inbox", 3), "inbox at 2": p.ask("inbox", 2),
+	}
+	p.end(first)
+	want := []string{"inbox at 2", "search at 7", "inbox at 3", "search at 8", "search at 9"}
+	if got := order(t, p, turns); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Who no longer wants a turn is not waited for.
+func TestATurnThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	p := newPace(1)
+	first, second, third := p.ask("a", 1), p.ask("b", 1), p.ask("c", 1)
+	p.end(second)
+	p.end(first)
+	if second.mine() || !third.mine() {
+		t.Errorf("second %v, third %v", second.mine(), third.mine())
+	}
+	p.end(third)
+	if p.busy != 0 || len(p.waiting) != 0 {
+		t.Errorf("%d busy, %d wait", p.busy, len(p.waiting))
+	}
+}
+
+// There are as many turns at a time as processors, but one while there is live work, and then a short one.
+func TestOneTurnAtATimeWhileThereIsLiveWork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(2)
+		a, b, c := p.ask("a", 1), p.ask("b", 1), p.ask("c", 1)
+		if !a.mine() || !b.mine() || c.mine() || p.target() != idleTarget {
+			t.Fatal("want two turns of two processors, and long ones")
+		}
+		p.live()
+		p.end(a)
+		if c.mine() || p.target() != liveTarget {
+			t.Fatal("there is a second turn beside live work, or a long one")
+		}
+		p.end(b)
+		if !c.mine() {
+			t.Fatal("there is no turn")
+		}
+		time.Sleep(liveSilence + 1) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		if d := p.ask("d", 1); !d.mine() {
+			t.Fatal("one turn at a time without live work")
+		}
+	})
+}
+
+// Another projection has the only turn and does not end it: what happens now is applied all the same, and the backlog is
+// when its turn comes.
+func TestLiveWorkWaitsForNoTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s, pace := newMemoryLog(1), newMemorySink(), newPace(1)
+		for i := range 10_000 {
+			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
+		}
+		other := pace.ask("other", 0)
+		stop := start(t, NewRunner(RunnerConfig{Name: "p", Kinds: []events.Kind{events.KindConversation}, Log: l, Sink: s, Pace: pace}))
+		synctest.Wait()
+		live := l.append(conversation("o", "new"), tagged)
+		synctest.Wait()
+		state, rows, _ := s.view(0)
+		if !slices.Equal(rows[conversation("o", "new").String()], []uint64{live}) {
+			t.Fatalf("the live event is not applied: %+v", state.Progress)
+		}
+		if state.Progress.Checkpoint != 0 || !state.Progress.Applied(live) {
+			t.Fatalf("progress %+v", state.Progress)
+		}
+		pace.end(other)
+		time.Sleep(beat) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		stop()
+		if state, _, _ = s.view(0); state.Progress.Checkpoint != l.Head() {
+			t.Fatalf("the backlog is not done: %+v", state.Progress)
+		}
+	})
+}
+
+// A tenant's flood outruns the live lane, again and again. Somebody else's events, which come in between, are still live
+// work: they are not left to the backlog behind the flood.
+func TestAFloodLeavesTheLiveLaneToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s, pace := newMemoryLog(1), newMemorySink(), newPace(1)
+		for range 2_000 {
+			l.append(conversation("flood", "a"), tagged)
+		}
+		other := pace.ask("other", 0) // so that only live work is done
+		stop := start(t, memoryPaced(l, s, pace, Limits{Batch: 64, LiveAfter: 500}))
+		synctest.Wait()
+		var quiet []uint64
+		reopened := uint64(0)
+		for range 50 {
+			for range 900 { // more than the live lane may be behind
+				l.append(conversation("flood", "a"), tagged)
+			}
+			quiet = append(quiet, l.append(conversation("quiet", "b"), tagged))
+			synctest.Wait()
+			state, rows, _ := s.view(0)
+			if got := rows[conversation("quiet", "b").String()]; !slices.Equal(got, quiet) {
+				t.Fatalf("%d of %d quiet events are applied: %+v", len(got), len(quiet), state.Progress)
+			}
+			reopened = max(reopened, state.Progress.LiveFrom)
+		}
+		if reopened < 10_000 {
+			t.Errorf("the live lane was never opened anew: %d", reopened)
+		}
+		pace.end(other)
+		stop()
+	})
+}
+
+func memoryPaced(l *memoryLog, s Sink, pace *Pace, limits Limits) *Runner {
+	return NewRunner(RunnerConfig{Name: "p", Kinds: []events.Kind{events.KindConversation}, Log: l, Sink: s, Limits: limits, Pace: pace})
+}
