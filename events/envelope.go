@@ -70,7 +70,7 @@ type Recorded struct {
 	Partition int
 	Sequence  uint64    // of the stream: the position
 	Stored    time.Time // when the log took it
-	Previous  uint64    // sequence of the aggregate's event before this one; 0: it is the first, or the envelope does not tell
+	Before    Trail     // where the aggregate's events before this one are
 	Size      int       // bytes of its body
 	Event     Event     // Unknown when its type or body cannot be read
 }
@@ -104,7 +104,7 @@ const (
 	headerDepth    = "ce-depth"
 	headerCause    = "ce-cause"
 	headerRevision = "ce-revision"
-	headerPrevious = "ce-previous"
+	headerBefore   = "ce-before"
 	headerTrace    = "traceparent"
 )
 
@@ -160,33 +160,6 @@ func Encode(a Aggregate, d Draft) (Header, []byte, error) {
 	return h, body, nil
 }
 
-// directlyBefore is the header of an event that was appended together with the one before it in its aggregate.
-const directlyBefore = "+"
-
-// SetPrevious tells, in the header of the n-th event that is appended to an aggregate at once, counted from 0, where the
-// event before it stands. The log refuses the append when that is not the sequence of the aggregate's last event, so what
-// is told is true.
-func SetPrevious(h Header, last uint64, n int) {
-	switch {
-	case n > 0:
-		h[headerPrevious] = []string{directlyBefore}
-	case last > 0:
-		h[headerPrevious] = []string{strconv.FormatUint(last, 10)}
-	}
-}
-
-// previous reads what SetPrevious wrote; what cannot be read is not told.
-func previous(s string, sequence uint64) uint64 {
-	if s == directlyBefore {
-		return sequence - 1
-	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || n >= sequence {
-		return 0
-	}
-	return n
-}
-
 // plain tells whether a header's value comes back as it was written.
 func plain(s string) bool {
 	return strings.TrimSpace(s) == s && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
@@ -207,7 +180,7 @@ func Decode(subject string, sequence uint64, stored time.Time, h Header, body []
 	}
 	r := Recorded{
 		Aggregate: a, Partition: partition, Sequence: sequence, Stored: stored, Size: len(body),
-		Previous: previous(get(headerPrevious), sequence),
+		Before: parseTrail(get(headerBefore), sequence),
 		Metadata: Metadata{
 			ID: get(headerID), Command: get(headerCommand), Digest: get(headerDigest),
 			Actor: ParseActor(get(headerActor)), Traceparent: get(headerTrace),

@@ -72,34 +72,6 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 	}
 }
 
-// Where the event before stands comes back, and what is no such place is taken for not told.
-func TestPrevious(t *testing.T) {
-	t.Parallel()
-	a := events.Aggregate{Org: "o", Kind: events.KindCustomer, ID: "c"}
-	header := func(last uint64, n int) events.Header {
-		h := events.Header{}
-		events.SetPrevious(h, last, n)
-		return h
-	}
-	for name, c := range map[string]struct {
-		header events.Header
-		want   uint64
-	}{
-		"the first":               {header(0, 0), 0},
-		"after another append":    {header(41, 0), 41},
-		"second of a first write": {header(0, 1), 76},
-		"third of a write":        {header(41, 2), 76},
-		"not told":                {events.Header{}, 0},
-		"no number":               {events.Header{"ce-previous": {"x"}}, 0},
-		"itself":                  {events.Header{"ce-previous": {"77"}}, 0},
-	} {
-		got, err := events.Decode(a.Subject(4), 77, time.Now(), c.header, []byte("{}"))
-		if err != nil || got.Previous != c.want {
-			t.Errorf("%s: got %d, %v, want %d", name, got.Previous, err, c.want)
-		}
-	}
-}
-
 func TestEncodeRefusesWhatWouldNotComeBack(t *testing.T) {
 	t.Parallel()
 	a := events.Aggregate{Org: "o", Kind: events.KindCustomer, ID: "c"}

@@ -44,7 +44,7 @@ func (l *memoryLog) append(a events.Aggregate, es ...events.Event) uint64 {
 			Metadata: events.Metadata{ID: strconv.Itoa(len(l.all) + 1), Time: now, Revision: uint64(len(l.byKey[key]) + 1)},
 		})
 		if of := l.byKey[key]; len(of) > 0 && !l.silent {
-			l.all[len(l.all)-1].Previous = l.all[of[len(of)-1]].Sequence
+			l.all[len(l.all)-1].Before[0] = l.all[of[len(of)-1]].Sequence
 		}
 		l.byKey[key] = append(l.byKey[key], len(l.all)-1)
 	}

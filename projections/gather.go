@@ -111,7 +111,7 @@ func (p *partition) pasts(ctx context.Context, items []*item) (map[string][]even
 			continue
 		}
 		seen[i.key] = true
-		if i.event.Revision == 1 || through >= p.from-1 || i.event.Previous > 0 && i.event.Previous <= through {
+		if i.event.Revision == 1 || through >= p.from-1 || i.event.Before[0] > 0 && i.event.Before[0] <= through {
 			continue
 		}
 		group.Go(func() error {

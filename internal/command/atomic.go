@@ -31,6 +31,7 @@ type touched struct {
 	aggregate events.Aggregate
 	sequence  uint64
 	revision  uint64
+	trail     events.Trail
 	state     any // with the drafts
 	drafts    []events.Draft
 }
@@ -90,7 +91,7 @@ func (tx *Tx) attempt(fn func(tx *Tx) error, tries *tries) (Result, *touched, er
 	var staged []*touched
 	for _, t := range tx.order {
 		if len(t.drafts) > 0 {
-			writes = append(writes, eventlog.Write{Aggregate: t.aggregate, Expected: t.sequence, Drafts: t.drafts})
+			writes = append(writes, eventlog.Write{Aggregate: t.aggregate, Expected: t.sequence, Before: t.trail, Drafts: t.drafts})
 			staged = append(staged, t)
 			tries.note(t.drafts)
 		}
@@ -239,7 +240,7 @@ func touch[S, C any](tx *Tx, h *Handler[S, C], org, id string) (*touched, error)
 		tx.known = &known{aggregate: a, first: memo.first}
 		return nil, errHappened
 	}
-	t := &touched{aggregate: a, sequence: f.sequence, revision: f.revision, state: f.state}
+	t := &touched{aggregate: a, sequence: f.sequence, revision: f.revision, trail: f.trail, state: f.state}
 	tx.touched[a] = t
 	return t, nil
 }

@@ -20,6 +20,7 @@ type fold struct {
 	state    any // of the aggregate's State type
 	sequence uint64
 	revision uint64
+	trail    events.Trail
 	commands map[commandKey]memo
 	weight   uint32 // as the cache was last told
 }
@@ -89,7 +90,7 @@ func catchUp[S any](ctx context.Context, log Log, a events.Aggregate, f *fold, e
 	for _, r := range recorded {
 		state = evolve(state, r.Event)
 		f.remember(r.Command, r.Digest, r.Sequence)
-		f.sequence, f.revision = r.Sequence, r.Revision
+		f.sequence, f.revision, f.trail = r.Sequence, r.Revision, f.trail.Push(r.Sequence)
 	}
 	f.state = state
 	return len(recorded) > 0, nil

@@ -96,7 +96,7 @@ func (h *Handler[S, C]) Handle(ctx context.Context, org, id string, m Meta, c C)
 			return Result{Position: h.loop.log.Position(a, w.fold.sequence)}, nil
 		}
 		tries.note(w.drafts)
-		last, err := h.loop.log.Append(ctx, eventlog.Write{Aggregate: a, Expected: w.fold.sequence, Drafts: w.drafts})
+		last, err := h.loop.log.Append(ctx, eventlog.Write{Aggregate: a, Expected: w.fold.sequence, Before: w.fold.trail, Drafts: w.drafts})
 		if err == nil {
 			recorded := h.loop.advance(a, w, last[0])
 			return Result{Position: h.loop.log.Position(a, last[0]), Events: recorded}, nil
@@ -227,6 +227,9 @@ func (l *Loop) advance(a events.Aggregate, w work, last uint64) []events.Recorde
 	recorded := recordedOf(a, l.log.Position(a, last), w.drafts)
 	f := w.fold
 	f.state, f.sequence, f.revision = w.state, last, w.drafts[len(w.drafts)-1].Revision
+	for _, r := range recorded {
+		f.trail = f.trail.Push(r.Sequence)
+	}
 	f.remember(w.drafts[0].Command, w.drafts[0].Digest, recorded[0].Sequence)
 	l.keep(a, f)
 	return recorded

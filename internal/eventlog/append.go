@@ -22,7 +22,8 @@ const (
 // Write is events for one aggregate.
 type Write struct {
 	Aggregate events.Aggregate
-	Expected  uint64 // sequence of the aggregate's last event; 0: it has none yet
+	Expected  uint64       // sequence of the aggregate's last event; 0: it has none yet
+	Before    events.Trail // that ends with Expected, where the writer knows it
 	Drafts    []events.Draft
 }
 
@@ -105,12 +106,16 @@ func (l *Log) encode(writes []Write) (*unit, error) {
 		}
 		subject := w.Aggregate.Subject(l.partitions)
 		u.expect = append(u.expect, expectation{subject: subject, sequence: w.Expected})
+		before := w.Before
+		if before[0] != w.Expected {
+			before = events.Trail{w.Expected}
+		}
 		for n, d := range w.Drafts {
 			header, body, err := events.Encode(w.Aggregate, d)
 			if err != nil {
 				return nil, fmt.Errorf("append to %s: %w", w.Aggregate, err)
 			}
-			events.SetPrevious(header, w.Expected, n)
+			before.SetTrail(header, n)
 			headers := 0
 			for k, v := range header {
 				headers += len(k) + len(v[0]) + 4

@@ -19,12 +19,12 @@ func BenchmarkReadInterleaved(b *testing.B) {
 			of := func(n int) events.Aggregate {
 				return events.Aggregate{Org: "o", Kind: events.KindConversation, ID: fmt.Sprintf("c%d", n)}
 			}
-			last := make([]uint64, aggregates)
+			last := make([]events.Trail, aggregates)
 			for revision := range uint64(20) {
 				for from := 0; from < aggregates; from += 500 {
 					var writes []eventlog.Write
 					for n := from; n < min(from+500, aggregates); n++ {
-						writes = append(writes, eventlog.Write{Aggregate: of(n), Expected: last[n], Drafts: []events.Draft{{
+						writes = append(writes, eventlog.Write{Aggregate: of(n), Expected: last[n][0], Before: last[n], Drafts: []events.Draft{{
 							Metadata: events.Metadata{ID: events.NewID(), Time: time.Unix(0, 0), Revision: revision + 1},
 							Event:    events.ConversationMessageReceived{MessageID: "m", CustomerID: "c", Text: "My order has not arrived yet, can you look?"},
 						}}})
@@ -33,7 +33,9 @@ func BenchmarkReadInterleaved(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					copy(last[from:], stored)
+					for i, sequence := range stored {
+						last[from+i] = last[from+i].Push(sequence)
+					}
 				}
 			}
 			n := 0

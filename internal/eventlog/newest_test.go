@@ -1,6 +1,7 @@
 package eventlog_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -60,21 +61,55 @@ func TestReadCommand(t *testing.T) {
 	}
 }
 
-// Every event tells where the one before it in its aggregate stands, alone, in company, and across appends.
-func TestPreviousIsTold(t *testing.T) {
+// Every event tells where those before it in its aggregate stand, alone, in company, and across appends, and a history is
+// read with that as well as without.
+func TestTrailIsTold(t *testing.T) {
 	t.Parallel()
 	l := open(t, eventlog.Config{Dir: t.TempDir()})
 	ann, bob := customer("o", "ann"), customer("o", "bob")
-	last := mustAppend(t, l, write(ann, 0, "1"))[0]
-	last = mustAppend(t, l, write(bob, 0, "1", "2"), write(ann, last, "2", "3"))[1]
-	mustAppend(t, l, write(ann, last, "4"))
-	for _, a := range []events.Aggregate{ann, bob} {
-		var before uint64
-		for _, e := range mustRead(t, l, a, 0) {
-			if e.Previous != before {
-				t.Errorf("%s at %d says that the one before is at %d, it is at %d", a.ID, e.Sequence, e.Previous, before)
-			}
-			before = e.Sequence
+	var names []string
+	var trail events.Trail
+	put := func(drafts int) {
+		w := write(ann, trail[0])
+		for range drafts {
+			names = append(names, strconv.Itoa(len(names)))
+			w.Drafts = append(w.Drafts, write(ann, 0, names[len(names)-1]).Drafts...)
+		}
+		w.Before = trail
+		last := mustAppend(t, l, w)[0]
+		for i := range drafts {
+			trail = trail.Push(last - uint64(drafts-1-i))
 		}
 	}
+	for n := range 40 {
+		put(1 + n%7)
+	}
+	mustAppend(t, l, write(bob, 0, "1"))
+	all := mustRead(t, l, ann, 0)
+	wantNames(t, all, names...)
+	var want events.Trail
+	for _, e := range all {
+		if e.Before != want {
+			t.Errorf("the one at %d says %v, want %v", e.Sequence, e.Before, want)
+		}
+		want = want.Push(e.Sequence)
+	}
+	for _, after := range []int{0, 1, len(all) - 90, len(all) - 30, len(all) - 5, len(all) - 2, len(all) - 1} {
+		wantNames(t, mustRead(t, l, ann, all[after].Sequence), names[after+1:]...)
+	}
+}
+
+// What was purged ends a history; a trail into it leads nowhere.
+func TestTrailIntoWhatWasErased(t *testing.T) {
+	t.Parallel()
+	l := open(t, eventlog.Config{Dir: t.TempDir()})
+	ann := customer("o", "ann")
+	last := mustAppend(t, l, write(ann, 0, "1", "2", "3"))[0]
+	if err := l.Purge(t.Context(), ann); err != nil {
+		t.Fatal(err)
+	}
+	w := write(ann, 0, "4")
+	w.Before = events.Trail{last, last - 1} // of a fold that does not know yet
+	mustAppend(t, l, w)
+	wantNames(t, mustRead(t, l, ann, 0), "4")
 }

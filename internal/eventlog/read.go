@@ -40,7 +40,24 @@ type page struct {
 
 // Read returns all events of the aggregate with a sequence beyond after.
 func (l *Log) Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error) {
-	return l.read(ctx, a, after, pageEvents, func([]events.Recorded) bool { return false })
+	if !a.Valid() {
+		return nil, fmt.Errorf("read %s: %w", a, events.ErrSubject)
+	}
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	newest, from, err := l.followTrail(ctx, a.Subject(l.partitions), after)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", a, err)
+	}
+	if from <= after+1 {
+		return newest, nil
+	}
+	older, err := l.read(ctx, a, after, pageEvents, func(page []events.Recorded) bool { return page[len(page)-1].Sequence >= from })
+	if n := slices.IndexFunc(older, func(r events.Recorded) bool { return r.Sequence >= from }); n >= 0 {
+		older = older[:n]
+	}
+	return append(older, newest...), err
 }
 
 // ReadCommand returns the events of the aggregate from sequence first on that one command made: those of one append,
