@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -30,6 +31,10 @@ func (p *partition) apply(ctx context.Context, units []*unit) error {
 	}
 }
 
+// errTooManyParked ends the session in the middle of a batch: what was taken and not applied is read again when the
+// partition goes on, which it does only when somebody has freed a key.
+var errTooManyParked = errors.New("too many keys are parked")
+
 // isolate applies the events of one key one by one, each up to so many times, and parks the key at the one that fails.
 func (p *partition) isolate(ctx context.Context, u *unit, attempts int) error {
 	parts := u.split()
@@ -40,6 +45,9 @@ func (p *partition) isolate(ctx context.Context, u *unit, attempts int) error {
 		}
 		if blameless(ctx, err) {
 			return err
+		}
+		if len(p.parked) >= p.cfg.Limits.Parked && !u.unpark {
+			return fmt.Errorf("%w: the next is %s: %w", errTooManyParked, u.key(), err)
 		}
 		stop := stopAt(parts[i:], err, attempts)
 		p.remember(stop.park)

@@ -148,6 +148,7 @@ func TestRowsEqualAFoldAfterAnyInterleaving(t *testing.T) {
 						kind = events.KindCustomer
 					}
 					a := events.Aggregate{Org: fmt.Sprintf("o%d", rapid.IntRange(1, orgs).Draw(t, "org")), Kind: kind, ID: fmt.Sprintf("k%d", rapid.IntRange(1, keys).Draw(t, "key"))}
+					g.log.depth = rapid.IntRange(0, 1).Draw(t, "depth")
 					seq := g.log.append(a, tagged)
 					if rapid.IntRange(0, 40).Draw(t, "poison") == 0 {
 						g.sink.poison[seq], g.poisoned[seq] = true, true

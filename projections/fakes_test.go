@@ -23,6 +23,7 @@ type memoryLog struct {
 	grew    chan struct{}
 	reads   int
 	blockAt int  // events in a block
+	depth   int  // of the events that are appended: above 0 an automation makes them
 	silent  bool // events do not tell where the one before them is
 }
 
@@ -41,7 +42,7 @@ func (l *memoryLog) append(a events.Aggregate, es ...events.Event) uint64 {
 		now := time.Now()
 		l.all = append(l.all, events.Recorded{
 			Aggregate: a, Partition: a.Partition(l.parts), Sequence: uint64(len(l.all) + 1), Stored: now, Size: 100, Event: e,
-			Metadata: events.Metadata{ID: strconv.Itoa(len(l.all) + 1), Time: now, Revision: uint64(len(l.byKey[key]) + 1)},
+			Metadata: events.Metadata{ID: strconv.Itoa(len(l.all) + 1), Time: now, Depth: l.depth, Revision: uint64(len(l.byKey[key]) + 1)},
 		})
 		if of := l.byKey[key]; len(of) > 0 && !l.silent {
 			l.all[len(l.all)-1].Before[0] = l.all[of[len(of)-1]].Sequence

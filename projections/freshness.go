@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,11 +48,17 @@ type Freshness struct {
 	read time.Time
 	head heads // then
 	all  map[string][]PartitionProgress
+
+	mu   sync.Mutex
+	ages map[string]age // by projection
 }
+
+// age is since when the oldest event of a projection waits, and when that was found out.
+type age struct{ since, found time.Time }
 
 // NewFreshness reads the checkpoints through pool.
 func NewFreshness(pool *pgxpool.Pool, log Log) *Freshness {
-	return &Freshness{pool: pool, log: log, turn: make(chan struct{}, 1)}
+	return &Freshness{pool: pool, log: log, turn: make(chan struct{}, 1), ages: map[string]age{}}
 }
 
 // AsOf tells how fresh a projection is; it may be up to 250 ms old.
@@ -60,12 +67,42 @@ func (f *Freshness) AsOf(ctx context.Context, name string) (AsOf, error) {
 	if err != nil {
 		return AsOf{}, err
 	}
-	return head.asOf(ctx, f.log, parts), nil
+	return head.asOf(parts, f.since(ctx, name)), nil
+}
+
+// since looks for the age of what waits, four times a second at most: it reads the log, and everybody asks.
+func (f *Freshness) since(ctx context.Context, name string) func(PartitionProgress) time.Time {
+	return func(p PartitionProgress) time.Time {
+		f.mu.Lock()
+		known := f.ages[name]
+		f.mu.Unlock()
+		if time.Since(known.found) < cacheFor {
+			return known.since
+		}
+		known = age{since: since(ctx, f.log, p), found: time.Now()}
+		f.mu.Lock()
+		f.ages[name] = known
+		f.mu.Unlock()
+		return known.since
+	}
 }
 
 // Await returns when the projection has applied p (or parked its key). It fails with ErrNotYet, which says the lag,
 // when that takes longer than longest, and with ErrPositionUnknown when p is of another log.
 func (f *Freshness) Await(ctx context.Context, name string, p events.Position, longest time.Duration) error {
+	return f.await(ctx, name, p, longest, func() (bool, error) { return false, nil })
+}
+
+// AwaitOf is Await for who only wants to read one aggregate, whose position it is. That may be applied ahead of others.
+func (f *Freshness) AwaitOf(ctx context.Context, name string, a events.Aggregate, p events.Position, longest time.Duration) error {
+	return f.await(ctx, name, p, longest, func() (ahead bool, err error) {
+		err = f.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM tidemark.ahead WHERE projection = $1 AND partition = $2 AND key = $3 AND sequence >= $4)`,
+			name, p.Partition, a.String(), signed(p.Sequence)).Scan(&ahead)
+		return ahead, err
+	})
+}
+
+func (f *Freshness) await(ctx context.Context, name string, p events.Position, longest time.Duration, ahead func() (bool, error)) error {
 	if p.IsZero() {
 		return nil
 	}
@@ -80,8 +117,16 @@ func (f *Freshness) Await(ctx context.Context, name string, p events.Position, l
 			return err
 		}
 		// The head may be told of a moment after what was applied; as_of must be no older than the caller's own write.
-		if head.all >= p.Sequence && p.Partition < len(parts) && parts[p.Partition].Incarnation == p.Incarnation && parts[p.Partition].Progress.Applied(p.Sequence) {
-			return nil
+		if head.all >= p.Sequence && p.Partition < len(parts) && parts[p.Partition].Incarnation == p.Incarnation {
+			if parts[p.Partition].Progress.Applied(p.Sequence) {
+				return nil
+			}
+			switch done, err := ahead(); {
+			case err != nil:
+				return away(err)
+			case done:
+				return nil
+			}
 		}
 		poll := time.NewTimer(pollEvery)
 		select {
@@ -90,7 +135,7 @@ func (f *Freshness) Await(ctx context.Context, name string, p events.Position, l
 			return ctx.Err()
 		case <-limit.C:
 			poll.Stop()
-			now := head.asOf(ctx, f.log, parts)
+			now := head.asOf(parts, f.since(ctx, name))
 			return ErrNotYet.WithHint("%s lags %.1f s and %d events behind; ask again later, or without min_position", name, now.LagSeconds, now.LagEvents).
 				WithRetryAfter(time.Second)
 		case <-poll.C:
@@ -110,12 +155,16 @@ func (f *Freshness) progress(ctx context.Context, name string, age time.Duration
 		head := headOf(f.log) // before the checkpoints, so that they cover it when they say so
 		all, err := f.query(ctx)
 		if err != nil {
-			return nil, heads{}, fault.New(fault.Unavailable, "read_models_unavailable", "the read models are away").
-				WithHint("writing works; try again in a moment").WithCause(err)
+			return nil, heads{}, away(err)
 		}
 		f.all, f.read, f.head = all, now, head
 	}
 	return f.all[name], f.head, nil
+}
+
+func away(err error) error {
+	return fault.New(fault.Unavailable, "read_models_unavailable", "the read models are away").
+		WithHint("writing works; try again in a moment").WithCause(err)
 }
 
 func (f *Freshness) query(ctx context.Context) (map[string][]PartitionProgress, error) {
@@ -165,12 +214,12 @@ func AsOfProgress(ctx context.Context, log Log, progress func() ([]PartitionProg
 	if err != nil {
 		return AsOf{}, err
 	}
-	return head.asOf(ctx, log, parts), nil
+	return head.asOf(parts, func(p PartitionProgress) time.Time { return since(ctx, log, p) }), nil
 }
 
 // asOf is the progress of the partition that is furthest behind. One that has applied all there is of its own is as
 // far as the log.
-func (h heads) asOf(ctx context.Context, log Log, parts []PartitionProgress) AsOf {
+func (h heads) asOf(parts []PartitionProgress, since func(PartitionProgress) time.Time) AsOf {
 	out := AsOf{Position: events.Position{Incarnation: h.incarnation, Sequence: h.all}, Time: time.Now()}
 	var last PartitionProgress
 	for i, end := range h.of {
@@ -185,7 +234,7 @@ func (h heads) asOf(ctx context.Context, log Log, parts []PartitionProgress) AsO
 	if out.LagEvents = h.all - out.Position.Sequence; out.LagEvents == 0 {
 		return out
 	}
-	if waits := since(ctx, log, last); !waits.IsZero() {
+	if waits := since(last); !waits.IsZero() {
 		out.LagSeconds = max(0, out.Time.Sub(waits).Seconds())
 	}
 	if !last.Reached.IsZero() {

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,19 +47,16 @@ func (p *partition) wants(r *events.Recorded) bool {
 	return p.kinds[r.Kind]
 }
 
-// gather takes up to n events of a lane and sorts them by key. taken counts them, with those that turned out to be
-// covered already and those that live ones rest on.
-func (p *partition) gather(ctx context.Context, l *lane, n int) (units []*unit, taken int, err error) {
-	items := l.take(n)
-	taken = len(items)
-	var pasts map[string][]events.Recorded
-	if l == p.live {
-		if pasts, err = p.pasts(ctx, items); err != nil {
-			return nil, taken, err
-		}
+// gather sorts events that were taken by key, those of the live lane before those of the backlog. taken counts them, with
+// those that turned out to be covered already and those that live ones rest on.
+func (p *partition) gather(ctx context.Context, live, low []*item) (units []*unit, taken int, err error) {
+	taken = len(live) + len(low)
+	pasts, err := p.pasts(ctx, live)
+	if err != nil {
+		return nil, taken, err
 	}
 	byKey := map[string]*unit{}
-	for _, i := range items {
+	for n, i := range slices.Concat(live, low) {
 		if p.covered(byKey, i) {
 			continue
 		}
@@ -69,9 +67,8 @@ func (p *partition) gather(ctx context.Context, l *lane, n int) (units []*unit, 
 			units = append(units, u)
 		}
 		u.items = append(u.items, i)
-		if past, ok := pasts[i.key]; ok && u.park == nil && i.event.Sequence > u.through {
+		if past, ok := pasts[i.key]; ok && n < len(live) && u.park == nil {
 			taken += u.recall(past, i.event)
-			delete(pasts, i.key)
 			continue
 		}
 		u.add(i.event)
@@ -96,26 +93,28 @@ func (p *partition) covered(batch map[string]*unit, i *item) bool {
 	return true
 }
 
-// pasts reads what live events rest on that the backlog has not reached yet: for each key its own events, beyond what
-// was applied. Several keys at a time, for each waits for the log and not for a processor.
-func (p *partition) pasts(ctx context.Context, items []*item) (map[string][]events.Recorded, error) {
+// pasts reads what live events rest on that was not applied yet: for each key its own events, beyond what was. Several
+// keys at a time, for each waits for the log and not for a processor.
+func (p *partition) pasts(ctx context.Context, live []*item) (map[string][]events.Recorded, error) {
 	out := map[string][]events.Recorded{}
-	seen := map[string]bool{}
+	reach := make(map[string]uint64, len(live)) // of the key, with the items before
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(recallers)
-	for _, i := range items {
-		through := p.appliedOf(i.key)
-		_, parked := p.parked[i.key]
-		if seen[i.key] || parked || i.event.Sequence <= through {
+	asked := map[string]bool{}
+	for _, i := range live {
+		applied := p.appliedOf(i.key)
+		through := max(applied, reach[i.key])
+		if _, parked := p.parked[i.key]; parked || i.event.Sequence <= through {
 			continue
 		}
-		seen[i.key] = true
-		if i.event.Revision == 1 || through >= p.from-1 || i.event.Before[0] > 0 && i.event.Before[0] <= through {
+		reach[i.key] = i.event.Sequence
+		if asked[i.key] || p.follows(i.event, through) {
 			continue
 		}
+		asked[i.key] = true
 		group.Go(func() error {
-			past, err := p.cfg.Log.Read(ctx, i.event.Aggregate, through)
+			past, err := p.cfg.Log.Read(ctx, i.event.Aggregate, applied)
 			if err != nil {
 				return fmt.Errorf("read %s: %w", i.event.Aggregate, err)
 			}
@@ -128,6 +127,12 @@ func (p *partition) pasts(ctx context.Context, items []*item) (map[string][]even
 	return out, group.Wait()
 }
 
+// follows tells whether no event of the key stands between what was applied and this one. What is not urgent is taken in
+// order, after all that is: then it is enough that something of the live lane was applied, or all before it.
+func (p *partition) follows(r *events.Recorded, through uint64) bool {
+	return r.Revision == 1 || r.Before[0] > 0 && r.Before[0] <= through || !urgent(r) && through >= p.from-1
+}
+
 // recall adds what a key's live event rests on, through that event.
 func (u *unit) recall(past []events.Recorded, live *events.Recorded) int {
 	n := 0
@@ -135,8 +140,10 @@ func (u *unit) recall(past []events.Recorded, live *events.Recorded) int {
 		if past[i].Sequence > live.Sequence {
 			break
 		}
-		u.add(&past[i])
-		n++
+		if past[i].Sequence > u.through {
+			u.add(&past[i])
+			n++
+		}
 	}
 	if u.park == nil {
 		u.through = live.Sequence // also when it was purged in between

@@ -20,12 +20,24 @@ const (
 type item struct {
 	event *events.Recorded
 	key   string
+	taken bool // from its queue
 	done  bool // applied, parked, or covered by what was applied ahead
 }
 
 func (i *item) cost() int { return i.event.Size + eventCost }
 
-// tenant is the queue of one org in a lane, in the log's order.
+// urgent tells whether somebody waits for the event now: a person did it. What automations and imports write may be
+// thousands of events about the past.
+func urgent(r *events.Recorded) bool { return r.Depth == 0 && r.Actor.Type != events.ActorImport }
+
+// queue is waiting items of a lane, tenant by tenant.
+type queue struct {
+	tenants map[string]*tenant
+	turns   []string // tenants with waiting items, the next one first
+	waiting int
+}
+
+// tenant is the items of one org in a queue, in the log's order.
 type tenant struct {
 	items   []*item
 	deficit int
@@ -38,15 +50,23 @@ type lane struct {
 	next    uint64 // first sequence that was not read yet
 	end     uint64 // first sequence that is not the lane's
 	window  []*item
-	tenants map[string]*tenant
-	turns   []string  // tenants with waiting items, the next one first
+	urgent  queue     // of a live lane: what goes first; an event before it in its key is applied with it
+	rest    queue     // everything else
+	sorts   bool      // urgent from the rest
 	waiting int       // items nobody has taken
 	bytes   int       // of the events in the window
 	read    time.Time // when the log took the last event that was read
 }
 
 func newLane(from, end uint64) *lane {
-	return &lane{next: from, end: end, tenants: map[string]*tenant{}}
+	return &lane{next: from, end: end, urgent: queue{tenants: map[string]*tenant{}}, rest: queue{tenants: map[string]*tenant{}}}
+}
+
+// newLiveLane makes a lane at the head, where urgent events go before others.
+func newLiveLane(from uint64) *lane {
+	l := newLane(from, open)
+	l.sorts = true
+	return l
 }
 
 // add puts a block into the window. Events that want refuses are passed over.
@@ -74,38 +94,77 @@ func (l *lane) push(r *events.Recorded) {
 	l.window = append(l.window, i)
 	l.bytes += r.Size + eventBytes
 	l.waiting++
-	t := l.tenants[r.Org]
+	if l.sorts && urgent(r) {
+		l.urgent.push(i)
+		return
+	}
+	l.rest.push(i)
+}
+
+// plain is the lane without an order of its own: all in the log's.
+func (l *lane) plain() *lane {
+	p := newLane(l.next, l.end)
+	p.window, p.bytes, p.read = l.window, l.bytes, l.read
+	for _, i := range l.window {
+		if !i.taken {
+			p.waiting++
+			p.rest.push(i)
+		}
+	}
+	return p
+}
+
+// takeUrgent removes up to n items that go first.
+func (l *lane) takeUrgent(n int) []*item {
+	out := l.urgent.take(n)
+	l.waiting -= len(out)
+	return out
+}
+
+// take removes up to n items, those that go first before others.
+func (l *lane) take(n int) []*item {
+	out := l.takeUrgent(n)
+	more := l.rest.take(n - len(out))
+	l.waiting -= len(more)
+	return append(out, more...)
+}
+
+func (q *queue) push(i *item) {
+	q.waiting++
+	org := i.event.Org
+	t := q.tenants[org]
 	if t == nil {
 		t = &tenant{}
-		l.tenants[r.Org] = t
+		q.tenants[org] = t
 	}
 	if len(t.items) == 0 {
-		l.turns = append(l.turns, r.Org)
+		q.turns = append(q.turns, org)
 	}
 	t.items = append(t.items, i)
 }
 
-// take removes up to n items from the queues: deficit round robin by tenant.
-func (l *lane) take(n int) []*item {
+// take removes up to n items: deficit round robin by tenant.
+func (q *queue) take(n int) []*item {
 	var out []*item
-	for len(out) < n && len(l.turns) > 0 {
-		org := l.turns[0]
-		t := l.tenants[org]
+	for len(out) < n && len(q.turns) > 0 {
+		org := q.turns[0]
+		t := q.tenants[org]
 		t.deficit += quantum
 		for len(t.items) > 0 && len(out) < n && t.items[0].cost() <= t.deficit {
 			t.deficit -= t.items[0].cost()
+			t.items[0].taken = true
 			out = append(out, t.items[0])
 			t.items = t.items[1:]
 		}
-		l.turns = l.turns[1:]
+		q.turns = q.turns[1:]
 		if len(t.items) > 0 {
-			l.turns = append(l.turns, org)
+			q.turns = append(q.turns, org)
 			t.deficit = min(t.deficit, max(quantum, t.items[0].cost()))
 		} else {
-			delete(l.tenants, org)
+			delete(q.tenants, org)
 		}
 	}
-	l.waiting -= len(out)
+	q.waiting -= len(out)
 	return out
 }
 

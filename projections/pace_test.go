@@ -160,3 +160,41 @@ func TestAFloodLeavesTheLiveLaneToOthers(t *testing.T) {
 func memoryPaced(l *memoryLog, s Sink, pace *Pace, limits Limits) *Runner {
 	return NewRunner(RunnerConfig{Name: "p", Kinds: []events.Kind{events.KindConversation}, Log: l, Sink: s, Limits: limits, Pace: pace})
 }
+
+// What automations do about the past is in the live lane too, thousands of it. A person's message is applied before it,
+// with whatever comes before it in its own conversation, and the machine's work when there is a turn.
+func TestPeopleGoBeforeMachines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s, pace := newMemoryLog(1), newMemorySink(), newPace(1)
+		for i := range 10_000 {
+			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
+		}
+		other := pace.ask("other", 0) // there is no turn
+		stop := start(t, memoryPaced(l, s, pace, Limits{}))
+		synctest.Wait()
+		l.depth = 1
+		machine := l.append(conversation("o", "placed"), tagged)
+		before := l.append(conversation("o", "ann"), tagged)
+		l.depth = 0
+		message := l.append(conversation("o", "ann"), tagged)
+		synctest.Wait()
+		_, rows, _ := s.view(0)
+		if got := rows[conversation("o", "ann").String()]; !slices.Equal(got, []uint64{before, message}) {
+			t.Errorf("ann's conversation has %v, want %d and %d", got, before, message)
+		}
+		if got := rows[conversation("o", "placed").String()]; len(got) > 0 {
+			t.Errorf("the machine's work has taken no turn: %v", got)
+		}
+		if state, _, _ := s.view(0); state.Ahead[conversation("o", "ann").String()] != message {
+			t.Errorf("nobody can see that ann's is ahead: %v", state.Ahead)
+		}
+		pace.end(other)
+		time.Sleep(beat) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		stop()
+		state, rows, _ := s.view(0)
+		if got := rows[conversation("o", "placed").String()]; !slices.Equal(got, []uint64{machine}) || state.Progress.Checkpoint != l.Head() {
+			t.Errorf("not all is done: %v, %+v", got, state.Progress)
+		}
+	})
+}

@@ -62,7 +62,7 @@ func (p *partition) resume(ctx context.Context) error {
 	if s.Progress.LiveFrom != 0 {
 		p.from = s.Progress.LiveFrom
 		p.low.end = p.from
-		p.live = newLane(s.Progress.LiveThrough+1, open)
+		p.live = newLiveLane(s.Progress.LiveThrough + 1)
 	}
 	return p.checkHead(ctx, max(s.Progress.Checkpoint, s.Progress.LiveThrough))
 }
@@ -113,7 +113,7 @@ func (p *partition) drive(ctx context.Context) error {
 // lanes up when the backlog has reached the place where the live lane began.
 func (p *partition) arrange() {
 	if p.live != nil && p.low.finished() {
-		p.low, p.live, p.from = p.live, nil, 0
+		p.low, p.live, p.from = p.live.plain(), nil, 0
 	}
 	after := p.cfg.Limits.LiveAfter
 	if after == NoLive || p.held() {
@@ -138,7 +138,7 @@ func (p *partition) arrange() {
 	if p.live != nil && head-min(p.live.next-1, head) <= unread*after {
 		p.from = p.live.next
 	}
-	p.live = newLane(p.from, open)
+	p.live = newLiveLane(p.from)
 	p.low.end = p.from
 }
 

@@ -143,6 +143,34 @@ func TestTooManyParkedKeysStop(t *testing.T) {
 	})
 }
 
+// When everything fails, a batch of it parks no more keys than the limit says.
+func TestTheLimitOfParkedKeysHoldsWithinABatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newMemoryLog(1), newMemorySink()
+		for i := range 60 {
+			s.poison[l.append(conversation("o", fmt.Sprintf("bad%02d", i)), tagged)] = true
+		}
+		good := l.append(conversation("o", "good"), tagged)
+		r := memoryRunner(l, s, Limits{Parked: 3})
+		start(t, r)
+		time.Sleep(time.Minute) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		state, rows, _ := s.view(0)
+		if st := r.Status()[0]; st.Phase != PhaseStopped || len(state.Parked) != 3 || len(rows) != 0 {
+			t.Fatalf("status %+v, parked %d, rows %v", st, len(state.Parked), rows)
+		}
+		clear(s.poison)
+		for key := range state.Parked {
+			s.ask(0, key, AskRetry)
+		}
+		time.Sleep(time.Minute) //nolint:forbidigo // as above
+		state, rows, _ = s.view(0)
+		if want := fold(l, 0, events.KindConversation); !reflect.DeepEqual(rows, want) || len(state.Parked) != 0 || state.Progress.Checkpoint != good {
+			t.Fatalf("%d rows of %d, parked %d, %+v", len(rows), len(want), len(state.Parked), state.Progress)
+		}
+	})
+}
+
 func TestAStalledPartitionIsUnhealthy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,12 +21,15 @@ func (p *partition) step(ctx context.Context) error {
 	if err := p.fill(ctx, l, wanted); err != nil {
 		return err
 	}
-	if l.waiting > 0 && (l == p.live || !p.bulk()) {
-		return p.present(ctx, l)
+	switch {
+	case p.live != nil && p.live.urgent.waiting > 0:
+		return p.present(ctx, p.live.takeUrgent(int(p.now)), nil)
+	case p.live == nil && p.low.waiting > 0 && !p.bulk():
+		return p.present(ctx, nil, p.low.take(smallest))
 	}
 	p.report(PhaseRunning)
 	p.settle()
-	if p.more(p.low) {
+	if p.more(p.low) || p.live != nil && p.live.waiting > 0 {
 		return p.await(ctx)
 	}
 	p.endTurn()
@@ -42,22 +45,28 @@ func (p *partition) bulk() bool {
 }
 
 // present applies what happens now.
-func (p *partition) present(ctx context.Context, l *lane) error {
+func (p *partition) present(ctx context.Context, live, low []*item) error {
 	p.cfg.Pace.live()
-	units, taken, err := p.gather(ctx, l, int(p.now))
+	units, taken, err := p.gather(ctx, live, low)
 	if err != nil {
 		return err
 	}
 	return p.record(ctx, units, &p.now, taken, liveTarget)
 }
 
-// backlog applies the next piece of the backlog, and ends the turn.
+// backlog applies the next piece of the backlog, and ends the turn. What waits in the live lane and is not urgent goes
+// first, but has at most half of it.
 func (p *partition) backlog(ctx context.Context) error {
 	defer p.endTurn()
 	if err := p.fill(ctx, p.low, min(p.cfg.Limits.Window, 4*int(p.budget))); err != nil {
 		return err
 	}
-	units, taken, err := p.gather(ctx, p.low, int(p.budget))
+	var live []*item
+	room := int(p.budget)
+	if p.live != nil {
+		live = p.live.take(room / 2)
+	}
+	units, taken, err := p.gather(ctx, live, p.low.take(room-len(live)))
 	if err != nil {
 		return err
 	}

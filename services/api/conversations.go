@@ -121,7 +121,7 @@ type GetConversation struct {
 // caller's own of a moment ago, is waited for like any min_position.
 func (s *Service) getConversation(ctx context.Context, in *GetConversation) (*Answer[ConversationWithMessages], error) {
 	org := callerOf(ctx).OrgID
-	fresh, err := s.fresh(ctx, in.Reading, inboxModel, timelineModel)
+	fresh, err := s.freshOf(ctx, in.ID, in.Reading, inboxModel, timelineModel)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (s *Service) freshConversation(ctx context.Context, org, id string, models 
 		return nil, inbox.ErrNotFound
 	}
 	p := s.Log.Position(events.Aggregate{Org: org, Kind: events.KindConversation, ID: id}, seq)
-	return s.fresh(ctx, Reading{MinPosition: p.String()}, models...)
+	return s.freshOf(ctx, id, Reading{MinPosition: p.String()}, models...)
 }
 
 // ChangeConversation is the part of the input that every change of a conversation has.

@@ -95,6 +95,7 @@ type Search interface {
 type Freshness interface {
 	AsOf(ctx context.Context, name string) (projections.AsOf, error)
 	Await(ctx context.Context, name string, p events.Position, longest time.Duration) error
+	AwaitOf(ctx context.Context, name string, a events.Aggregate, p events.Position, longest time.Duration) error
 }
 
 // The names of the read models.

@@ -45,6 +45,10 @@ func (m *memory) AsOf(context.Context, string) (projections.AsOf, error) {
 	}, nil
 }
 
+func (m *memory) AwaitOf(ctx context.Context, name string, _ events.Aggregate, p events.Position, longest time.Duration) error {
+	return m.Await(ctx, name, p, longest)
+}
+
 func (m *memory) Await(ctx context.Context, _ string, p events.Position, _ time.Duration) error {
 	if m.behind == 0 && p.Incarnation == m.log.Incarnation() && p.Sequence > 0 && p.Sequence < m.log.Head()+10 {
 		return m.log.Wait(ctx, p.Sequence-1)

@@ -124,7 +124,7 @@ func (s *Service) listEntries(ctx context.Context, in *ListMessages,
 	read func(ctx context.Context, org, conversationID string, q timeline.Query) (timeline.Page, error),
 ) (*Answer[List[Message]], error) {
 	org := callerOf(ctx).OrgID
-	fresh, err := s.fresh(ctx, in.Reading, timelineModel)
+	fresh, err := s.freshOf(ctx, in.ID, in.Reading, timelineModel)
 	if err != nil {
 		return nil, err
 	}

@@ -58,13 +58,30 @@ func (r Reading) minPosition() (events.Position, error) {
 // fresh waits until the read models show what the caller asks for, and tells how fresh they are together. It must
 // come before the read itself: what it tells is a lower bound then.
 func (s *Service) fresh(ctx context.Context, r Reading, models ...string) (*AsOf, error) {
+	return s.freshBy(ctx, r, s.Reads.Freshness.Await, models)
+}
+
+// freshOf is fresh for who reads one conversation only: that may be further than the rest.
+func (s *Service) freshOf(ctx context.Context, conversation string, r Reading, models ...string) (*AsOf, error) {
+	a := events.Aggregate{Org: callerOf(ctx).OrgID, Kind: events.KindConversation, ID: conversation}
+	return s.freshBy(ctx, r, func(ctx context.Context, name string, p events.Position, longest time.Duration) error {
+		return s.Reads.Freshness.AwaitOf(ctx, name, a, p, longest)
+	}, models)
+}
+
+type awaiting func(ctx context.Context, name string, p events.Position, longest time.Duration) error
+
+func (s *Service) freshBy(ctx context.Context, r Reading, await awaiting, models []string) (*AsOf, error) {
 	p, err := r.minPosition()
 	if err != nil {
 		return nil, err
 	}
 	if !p.IsZero() {
-		if err := s.await(ctx, p, models...); err != nil {
-			return nil, err
+		until := s.Clock().Add(s.MaxWait)
+		for _, name := range models {
+			if err := await(ctx, name, p, max(until.Sub(s.Clock()), time.Millisecond)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var least *projections.AsOf
@@ -78,16 +95,6 @@ func (s *Service) fresh(ctx context.Context, r Reading, models ...string) (*AsOf
 		}
 	}
 	return asOf(*least), nil
-}
-
-func (s *Service) await(ctx context.Context, p events.Position, models ...string) error {
-	until := s.Clock().Add(s.MaxWait)
-	for _, name := range models {
-		if err := s.Reads.Freshness.Await(ctx, name, p, max(until.Sub(s.Clock()), time.Millisecond)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func asOf(a projections.AsOf) *AsOf {
