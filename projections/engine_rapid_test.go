@@ -43,7 +43,7 @@ func newRig(t *rapid.T, ctx context.Context) *rig {
 		LiveAfter: uint64(rapid.IntRange(1, 30).Draw(t, "live_after")), Parked: 1000, Attempts: 2,
 	}
 	g.cfg.Limits.defaults()
-	g.cfg.Pace = &Pace{slots: 1, served: map[string]uint64{}}
+	g.cfg.Pace = newPace(1)
 	g.hold.Store(math.MaxUint64)
 	return g
 }
@@ -68,7 +68,7 @@ func (g *rig) open() {
 func (g *rig) other(works bool) {
 	switch {
 	case works && g.elsewhere == nil:
-		g.elsewhere = g.cfg.Pace.ask("other", 0)
+		g.elsewhere = g.cfg.Pace.ask(Index, 0)
 	case !works && g.elsewhere != nil:
 		g.cfg.Pace.end(g.elsewhere)
 		g.elsewhere = nil

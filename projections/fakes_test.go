@@ -77,6 +77,11 @@ func (l *memoryLog) Read(_ context.Context, a events.Aggregate, after uint64) ([
 	return out, nil
 }
 
+func (l *memoryLog) Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error) {
+	all, err := l.Read(ctx, r.Aggregate, after)
+	return slices.DeleteFunc(all, func(e events.Recorded) bool { return e.Sequence >= r.Sequence }), err
+}
+
 func (l *memoryLog) Head() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

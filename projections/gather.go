@@ -96,31 +96,31 @@ func (p *partition) covered(batch map[string]*unit, i *item) bool {
 // pasts reads what live events rest on that was not applied yet: for each key its own events, beyond what was. Several
 // keys at a time, for each waits for the log and not for a processor.
 func (p *partition) pasts(ctx context.Context, live []*item) (map[string][]events.Recorded, error) {
-	out := map[string][]events.Recorded{}
 	reach := make(map[string]uint64, len(live)) // of the key, with the items before
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(recallers)
-	asked := map[string]bool{}
+	last := map[string]*events.Recorded{}       // live event of a key whose past is to be read
 	for _, i := range live {
-		applied := p.appliedOf(i.key)
-		through := max(applied, reach[i.key])
+		through := max(p.appliedOf(i.key), reach[i.key])
 		if _, parked := p.parked[i.key]; parked || i.event.Sequence <= through {
 			continue
 		}
 		reach[i.key] = i.event.Sequence
-		if asked[i.key] || p.follows(i.event, through) {
-			continue
+		if last[i.key] != nil || !p.follows(i.event, through) {
+			last[i.key] = i.event
 		}
-		asked[i.key] = true
+	}
+	out := make(map[string][]events.Recorded, len(last))
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(recallers)
+	for key, r := range last {
 		group.Go(func() error {
-			past, err := p.cfg.Log.Read(ctx, i.event.Aggregate, applied)
+			past, err := p.cfg.Log.Past(ctx, *r, p.appliedOf(key))
 			if err != nil {
-				return fmt.Errorf("read %s: %w", i.event.Aggregate, err)
+				return fmt.Errorf("read %s: %w", r.Aggregate, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			out[i.key] = past
+			out[key] = append(past, *r)
 			return nil
 		})
 	}

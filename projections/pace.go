@@ -19,31 +19,45 @@ const (
 // more often. While any projection of the process has live work there is one turn at a time, and a short one, so that
 // what happens now finds a free processor. Live work itself waits for no turn.
 //
-// Projections take turns, whatever they cost, so that a slow one delays no other by more than its share. Among the
-// partitions of one projection the one that is furthest behind is next: they stay close together, and the log is read
-// and decoded once for all of them.
+// Who works on the same store is a group, and within it whoever is furthest behind is next. So all stay close together:
+// the log is read and decoded once for all of them, and what a reactor does about the past meets read models that have
+// that past. Between groups time is shared by weight, so that a slow store delays no other by more than its share.
 type Pace struct {
 	mu      sync.Mutex
 	slots   int
 	busy    int
 	waiting []*turn
-	served  map[string]uint64 // by projection: when it had its last turn
-	count   uint64
+	spent   map[Group]time.Duration
 	lively  time.Time // when there was live work last
 }
 
+// Group is projections that take their turns in common.
+type Group string
+
+// The groups. Tables are what people look at, and what reactors decide by; the index may be later.
+const (
+	Tables Group = "tables"
+	Index  Group = "index"
+)
+
+// shares are how many times the time of the index others get, when all have work.
+var shares = map[Group]time.Duration{Tables: 3, Index: 1}
+
 // NewPace makes a pace for this process' processors.
-func NewPace() *Pace { return &Pace{slots: runtime.GOMAXPROCS(0), served: map[string]uint64{}} }
+func NewPace() *Pace { return newPace(runtime.GOMAXPROCS(0)) }
+
+func newPace(slots int) *Pace { return &Pace{slots: slots, spent: map[Group]time.Duration{}} }
 
 // turn is a partition's wish to work on its backlog, and then its right to.
 type turn struct {
-	group   string
+	group   Group
 	at      uint64 // where its backlog is
 	granted chan struct{}
+	began   time.Time
 }
 
 // ask gets in line. The turn must be ended, whether it was granted or not.
-func (p *Pace) ask(group string, at uint64) *turn {
+func (p *Pace) ask(group Group, at uint64) *turn {
 	t := &turn{group: group, at: at, granted: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,19 +75,32 @@ func (p *Pace) end(t *turn) {
 		return
 	}
 	p.busy--
+	p.spend(t.group, time.Since(t.began))
 	p.grant()
+}
+
+// spend books a turn. A group that had no work for a while has saved up nothing for later.
+func (p *Pace) spend(group Group, took time.Duration) {
+	const most = time.Second
+	newest := p.spent[group] + took/max(1, shares[group])
+	for g, spent := range p.spent {
+		newest = max(newest, p.spent[g]-most)
+		if g != group && spent < newest-most {
+			p.spent[g] = newest - most
+		}
+	}
+	p.spent[group] = newest
 }
 
 // grant lets as many begin as there is room for.
 func (p *Pace) grant() {
 	for len(p.waiting) > 0 && p.busy < p.width() {
 		next := slices.MinFunc(p.waiting, func(a, b *turn) int {
-			return cmp.Or(cmp.Compare(p.served[a.group], p.served[b.group]), cmp.Compare(a.at, b.at))
+			return cmp.Or(cmp.Compare(p.spent[a.group], p.spent[b.group]), cmp.Compare(a.at, b.at))
 		})
 		p.waiting = slices.DeleteFunc(p.waiting, func(t *turn) bool { return t == next })
 		p.busy++
-		p.count++
-		p.served[next.group] = p.count
+		next.began = time.Now()
 		close(next.granted)
 	}
 }

@@ -10,8 +10,6 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 )
 
-func newPace(slots int) *Pace { return &Pace{slots: slots, served: map[string]uint64{}} }
-
 // order ends turns as they are granted, and tells whose they were.
 func order(t *testing.T, p *Pace, turns map[string]*turn) []string {
 	t.Helper()
@@ -36,27 +34,56 @@ func order(t *testing.T, p *Pace, turns map[string]*turn) []string {
 	return out
 }
 
-// Projections take turns, however many partitions of one are waiting, and of each the one that is furthest behind.
-func TestTurnsGoRoundAndToTheFurthestBehind(t *testing.T) {
+// Whoever is furthest behind is next.
+func TestTurnsGoToTheFurthestBehind(t *testing.T) {
 	t.Parallel()
 	p := newPace(1)
-	first := p.ask("search", 50)
-	turns := map[string]*turn{
-		"search at 9": p.ask("search", 9), "search at 7": p.ask("search", 7), "search at 8": p.ask("search", 8),
-		"inbox at 3": p.ask("inbox", 3), "inbox at 2": p.ask("inbox", 2),
-	}
+	first := p.ask(Tables, 50)
+	turns := map[string]*turn{"at 9": p.ask(Tables, 9), "at 2": p.ask(Tables, 2), "at 7": p.ask(Tables, 7)}
 	p.end(first)
-	want := []string{"inbox at 2", "search at 7", "inbox at 3", "search at 8", "search at 9"}
-	if got := order(t, p, turns); !slices.Equal(got, want) {
+	if got, want := order(t, p, turns), []string{"at 2", "at 7", "at 9"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+}
+
+// Groups share the time by weight, whatever a turn costs them, and nobody saves time up.
+func TestGroupsShareTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(1)
+		takes := map[Group]time.Duration{Tables: 20 * time.Millisecond, Index: 300 * time.Millisecond}
+		share := func(span time.Duration, groups ...Group) map[Group]time.Duration {
+			work := map[Group]time.Duration{}
+			var waiting []*turn
+			for _, g := range groups {
+				waiting = append(waiting, p.ask(g, 0), p.ask(g, 0), p.ask(g, 0))
+			}
+			for began := time.Now(); time.Since(began) < span; {
+				i := slices.IndexFunc(waiting, (*turn).mine)
+				g := waiting[i].group
+				time.Sleep(takes[g]) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+				work[g] += takes[g]
+				p.end(waiting[i])
+				waiting[i] = p.ask(g, 0)
+			}
+			for _, turn := range waiting {
+				p.end(turn)
+			}
+			return work
+		}
+		share(time.Minute, Index)
+		work := share(time.Minute, Tables, Index)
+		if ratio := work[Tables].Seconds() / work[Index].Seconds(); ratio < 2.5 || ratio > 3.5 {
+			t.Errorf("tables had %s and the index %s", work[Tables], work[Index])
+		}
+	})
 }
 
 // Who no longer wants a turn is not waited for.
 func TestATurnThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	p := newPace(1)
-	first, second, third := p.ask("a", 1), p.ask("b", 1), p.ask("c", 1)
+	first, second, third := p.ask(Tables, 1), p.ask(Tables, 2), p.ask(Tables, 3)
 	p.end(second)
 	p.end(first)
 	if second.mine() || !third.mine() {
@@ -73,7 +100,7 @@ func TestOneTurnAtATimeWhileThereIsLiveWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(2)
-		a, b, c := p.ask("a", 1), p.ask("b", 1), p.ask("c", 1)
+		a, b, c := p.ask(Tables, 1), p.ask(Tables, 2), p.ask(Tables, 3)
 		if !a.mine() || !b.mine() || c.mine() || p.target() != idleTarget {
 			t.Fatal("want two turns of two processors, and long ones")
 		}
@@ -87,7 +114,7 @@ func TestOneTurnAtATimeWhileThereIsLiveWork(t *testing.T) {
 			t.Fatal("there is no turn")
 		}
 		time.Sleep(liveSilence + 1) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
-		if d := p.ask("d", 1); !d.mine() {
+		if d := p.ask(Tables, 4); !d.mine() {
 			t.Fatal("one turn at a time without live work")
 		}
 	})
@@ -102,7 +129,7 @@ func TestLiveWorkWaitsForNoTurn(t *testing.T) {
 		for i := range 10_000 {
 			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
 		}
-		other := pace.ask("other", 0)
+		other := pace.ask(Index, 0)
 		stop := start(t, NewRunner(RunnerConfig{Name: "p", Kinds: []events.Kind{events.KindConversation}, Log: l, Sink: s, Pace: pace}))
 		synctest.Wait()
 		live := l.append(conversation("o", "new"), tagged)
@@ -132,7 +159,7 @@ func TestAFloodLeavesTheLiveLaneToOthers(t *testing.T) {
 		for range 2_000 {
 			l.append(conversation("flood", "a"), tagged)
 		}
-		other := pace.ask("other", 0) // so that only live work is done
+		other := pace.ask(Index, 0) // so that only live work is done
 		stop := start(t, memoryPaced(l, s, pace, Limits{Batch: 64, LiveAfter: 500}))
 		synctest.Wait()
 		var quiet []uint64
@@ -170,7 +197,7 @@ func TestPeopleGoBeforeMachines(t *testing.T) {
 		for i := range 10_000 {
 			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
 		}
-		other := pace.ask("other", 0) // there is no turn
+		other := pace.ask(Index, 0) // there is no turn
 		stop := start(t, memoryPaced(l, s, pace, Limits{}))
 		synctest.Wait()
 		l.depth = 1

@@ -13,6 +13,7 @@ import (
 const (
 	beat         = time.Second           // how often operators' requests are looked for, and the store is known to be there
 	smallest     = 128                   // events that a commit may always hold: most of a small commit's cost is the commit
+	fewest       = 8                     // live events that a commit of backlog may always hold
 	flushPause   = 20 * time.Millisecond // between two records of progress alone
 	headPatience = 5 * time.Second
 	unread       = 16 // times the lag that opens the live lane: so much may wait to be read in it
@@ -34,13 +35,14 @@ type partition struct {
 	pruneAt   int
 	seen      uint64 // newest sequence of this partition that was read, of whatever kind
 
-	low    *lane // the backlog; the only lane when it is closed up
-	live   *lane
-	from   uint64 // where live began
-	line   uint64 // what hold says, for this step
-	budget budget // of a commit of backlog
-	now    budget // of one of live work
-	turn   *turn  // that was asked for, or that is had; nil: neither
+	low     *lane // the backlog; the only lane when it is closed up
+	live    *lane
+	from    uint64 // where live began
+	line    uint64 // what hold says, for this step
+	budget  budget // of a commit of backlog
+	now     budget // of one of live work
+	recalls budget // of live events in a commit of backlog, whose past may have to be read
+	turn    *turn  // that was asked for, or that is had; nil: neither
 
 	asked    time.Time // when operators' requests were looked for last
 	recorded time.Time // when progress was committed last
@@ -57,7 +59,7 @@ func (p *partition) resume(ctx context.Context) error {
 		p.parked = map[string]Parked{}
 	}
 	p.pruneAt, p.line = 1024, p.hold.Load()
-	p.budget, p.now = smallest, smallest
+	p.budget, p.now, p.recalls = smallest, smallest, fewest
 	p.low = newLane(s.Progress.Checkpoint+1, open)
 	if s.Progress.LiveFrom != 0 {
 		p.from = s.Progress.LiveFrom

@@ -45,6 +45,7 @@ type Log interface {
 	Partitions() int
 	Block(ctx context.Context, from uint64) (Block, error)
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
+	Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error)
 	Head() uint64
 	HeadOf(partition int) uint64
 	HeadTime() time.Time

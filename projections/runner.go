@@ -36,6 +36,7 @@ type RunnerConfig struct {
 	Registerer prometheus.Registerer // may be nil
 	Limits     Limits
 	Pace       *Pace // shared by the runners of a process; nil: one of its own
+	Group      Group // that it takes its turns in; default Tables
 }
 
 // Limits bound what a runner does at a time.
@@ -72,6 +73,7 @@ func NewRunner(cfg RunnerConfig) *Runner {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Group = cmp.Or(cfg.Group, Tables)
 	if cfg.Pace == nil {
 		cfg.Pace = NewPace()
 	}

@@ -64,13 +64,16 @@ func (p *partition) backlog(ctx context.Context) error {
 	var live []*item
 	room := int(p.budget)
 	if p.live != nil {
-		live = p.live.take(room / 2)
+		live = p.live.take(min(room/2, int(p.recalls)))
 	}
+	began := time.Now()
 	units, taken, err := p.gather(ctx, live, p.low.take(room-len(live)))
 	if err != nil {
 		return err
 	}
-	return p.record(ctx, units, &p.budget, taken, p.cfg.Pace.target())
+	target := p.cfg.Pace.target()
+	p.recalls.adapt(len(live), time.Since(began), target/2, fewest, p.cfg.Limits.Batch)
+	return p.record(ctx, units, &p.budget, taken, target)
 }
 
 // record commits what was gathered. A long stretch of what others want is progress too, and readers are told of it.
@@ -86,7 +89,7 @@ func (p *partition) record(ctx context.Context, units []*unit, b *budget, taken 
 	if err := p.apply(ctx, units); err != nil {
 		return err
 	}
-	b.adapt(taken, time.Since(began), target, p.cfg.Limits.Batch)
+	b.adapt(taken, time.Since(began), target, smallest, p.cfg.Limits.Batch)
 	p.report(PhaseRunning)
 	return nil
 }
@@ -95,7 +98,7 @@ func (p *partition) record(ctx context.Context, units []*unit, b *budget, taken 
 func (p *partition) await(ctx context.Context) error {
 	if p.turn == nil {
 		low, _ := p.low.low()
-		p.turn = p.cfg.Pace.ask(p.cfg.Name, low)
+		p.turn = p.cfg.Pace.ask(p.cfg.Group, low)
 	}
 	if p.turn.mine() {
 		return nil
@@ -161,8 +164,8 @@ func (p *partition) idle(ctx context.Context) error {
 // budget is how many events a commit may hold.
 type budget int
 
-// adapt sizes the next commit so that it takes about its target.
-func (b *budget) adapt(taken int, took, target time.Duration, most int) {
+// adapt sizes the next piece of work so that it takes about its target.
+func (b *budget) adapt(taken int, took, target time.Duration, least, most int) {
 	if taken < int(*b) && took < target {
 		return // nothing was learned
 	}
@@ -170,5 +173,5 @@ func (b *budget) adapt(taken int, took, target time.Duration, most int) {
 	if took > 0 {
 		fits = int(min(int64(taken)*int64(target)/int64(took), math.MaxInt32))
 	}
-	*b = budget(min(max(min(fits, 2*int(*b)), smallest), most))
+	*b = budget(min(max(min(fits, 2*int(*b)), least), most))
 }

@@ -95,6 +95,21 @@ func (b *blocks) get(ctx context.Context, from uint64) (Block, error) {
 	}
 }
 
+// peek is the event at a sequence, if it is here. It keeps nothing here for longer: who reads all of it does.
+func (b *blocks) peek(sequence uint64) (events.Recorded, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := b.windows[(sequence-1)/windowEvents]
+	if w == nil || sequence >= w.next {
+		return events.Recorded{}, false
+	}
+	i := sort.Search(len(w.events), func(i int) bool { return w.events[i].Sequence >= sequence })
+	if i == len(w.events) || w.events[i].Sequence != sequence {
+		return events.Recorded{}, false
+	}
+	return w.events[i], true
+}
+
 // extend reads on at the end of what the window has. Who comes while another reads waits for it.
 func (b *blocks) extend(ctx context.Context, w *window, from uint64) (Block, bool, error) {
 	select {

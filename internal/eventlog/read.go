@@ -46,15 +46,28 @@ func (l *Log) Read(ctx context.Context, a events.Aggregate, after uint64) ([]eve
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	newest, from, err := l.followTrail(ctx, a.Subject(l.partitions), after)
+	last, found, err := l.newestOf(ctx, a.Subject(l.partitions))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", a, err)
+	}
+	if !found || last.Sequence <= after {
+		return nil, nil
+	}
+	past, err := l.Past(ctx, last, after)
+	return append(past, last), err
+}
+
+// Past returns the events of r's aggregate with a sequence beyond after and before r's own.
+func (l *Log) Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error) {
+	newest, from, err := l.followTrail(ctx, r, after)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.Aggregate, err)
 	}
 	if from <= after+1 {
 		return newest, nil
 	}
-	older, err := l.read(ctx, a, after, pageEvents, func(page []events.Recorded) bool { return page[len(page)-1].Sequence >= from })
-	if n := slices.IndexFunc(older, func(r events.Recorded) bool { return r.Sequence >= from }); n >= 0 {
+	older, err := l.read(ctx, r.Aggregate, after, pageEvents, func(page []events.Recorded) bool { return page[len(page)-1].Sequence >= from })
+	if n := slices.IndexFunc(older, func(e events.Recorded) bool { return e.Sequence >= from }); n >= 0 {
 		older = older[:n]
 	}
 	return append(older, newest...), err

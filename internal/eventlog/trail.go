@@ -22,8 +22,11 @@ func (l *Log) newestOf(ctx context.Context, subject string) (e events.Recorded, 
 	return l.directGet(ctx, getRequest{Last: subject})
 }
 
-// at is the event at a sequence, which may have been erased.
+// at is the event at a sequence, which may have been erased. What the process has read for its projections is asked first.
 func (l *Log) at(ctx context.Context, sequence uint64) (e events.Recorded, found bool, err error) {
+	if e, found := l.blocks.peek(sequence); found {
+		return e, true, nil
+	}
 	e, found, err = l.directGet(ctx, getRequest{Sequence: sequence})
 	if err == nil && !found && l.replicated { // the replica that answered may lag
 		return l.leaderGet(ctx, getRequest{Sequence: sequence})
@@ -49,17 +52,10 @@ func (l *Log) directGet(ctx context.Context, ask getRequest) (e events.Recorded,
 	return e, found, err
 }
 
-// followTrail reads the aggregate's events beyond after, from the last one back along the trail that the events tell. from is
-// where that ended: everything of the aggregate from there on is in the answer, and when it is at most after+1 nothing is
-// missing.
-func (l *Log) followTrail(ctx context.Context, subject string, after uint64) (found []events.Recorded, from uint64, err error) {
-	last, ok, err := l.newestOf(ctx, subject)
-	if err != nil || !ok || last.Sequence <= after {
-		return nil, after + 1, err
-	}
-	found = []events.Recorded{last} // newest first, for now
-	for {
-		oldest := found[len(found)-1]
+// followTrail reads the events of r's aggregate before r and beyond after, back along the trail that the events tell. from
+// is where that ended: all of them from there on are in the answer, and when it is at most after+1 nothing is missing.
+func (l *Log) followTrail(ctx context.Context, r events.Recorded, after uint64) (found []events.Recorded, from uint64, err error) {
+	for oldest := r; ; oldest = found[len(found)-1] { // newest first, for now
 		wanted := wantedOf(oldest.Before, after)
 		switch {
 		case oldest.Before[0] == 0 && oldest.Revision == 1, len(wanted) == 0 && oldest.Before[0] != 0:
@@ -90,6 +86,14 @@ func wantedOf(t events.Trail, after uint64) []uint64 {
 func (l *Log) all(ctx context.Context, sequences []uint64) ([]events.Recorded, error) {
 	out := make([]events.Recorded, len(sequences))
 	there := make([]bool, len(sequences))
+	cached := true
+	for i, sequence := range sequences {
+		out[i], there[i] = l.blocks.peek(sequence)
+		cached = cached && there[i]
+	}
+	if cached {
+		return out, nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, sequence := range sequences {
 		group.Go(func() (err error) {

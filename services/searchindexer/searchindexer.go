@@ -94,7 +94,7 @@ func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 	tracker := newTracker(engine)
 	runner := projections.NewRunner(projections.RunnerConfig{
 		Name: Name, Kinds: search.Kinds, Log: s.deps.Log, Sink: tracker,
-		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits, Pace: s.deps.Pace,
+		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits, Pace: s.deps.Pace, Group: projections.Index,
 	})
 	s.mu.Lock()
 	s.runner = runner
