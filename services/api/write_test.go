@@ -124,6 +124,12 @@ func TestConfiguration(t *testing.T) {
 	if a := b.ok(200, "GET", "/v1/agents/"+agent, admin, nil); a.str("presence") != "online" || a.get("capacity") != 2.0 {
 		t.Errorf("%s", a.raw)
 	}
+	for _, capacity := range []int{0, 1} { // none is an answer too: an agent who only reads
+		id := b.ok(201, "POST", "/v1/agents", admin, map[string]any{"name": "Lea", "email": "lea@example.com", "capacity": capacity}).str("id")
+		if a := b.ok(200, "GET", "/v1/agents/"+id, admin, nil); a.get("capacity") != float64(capacity) {
+			t.Errorf("made with a capacity of %d: %s", capacity, a.raw)
+		}
+	}
 	issued := b.ok(201, "POST", "/v1/keys", admin, map[string]any{"name": "laptop", "agent_id": agent})
 	if me := b.ok(200, "GET", "/v1/agents/me", issued.str("secret"), nil); me.str("id") != agent {
 		t.Errorf("%s", me.raw)
