@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -137,7 +136,7 @@ func (s *Service) index(ctx context.Context) (*AsOf, string) {
 	case err != nil:
 		return nil, reason(err)
 	case status.AsOf.Position.IsZero():
-		return nil, cmp.Or(status.Reason, status.State)
+		return nil, status.State // why is in the log of the search indexer
 	}
 	return asOf(status.AsOf), ""
 }

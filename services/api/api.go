@@ -71,7 +71,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{
 		Deps:    d,
-		ops:     web.NewOps(d.Gatherer, d.Health...),
+		ops:     web.NewOps(d.Logger, d.Gatherer, d.Health...),
 		limiter: web.NewLimiter(d.Limit),
 		kinds:   newKinds(d.Loop),
 		streams: web.NewStreams(d.Heartbeat),
