@@ -35,7 +35,7 @@ func (s *Service) registerImport() {
 		summary: "Bring conversations of another system in",
 		doc: "Each line's conversation is written whole or not at all. Ids follow from the ids in the lines, so sending lines again " +
 			"adds nothing, and a conversation that has grown since gets what is new. Messages keep their own times.",
-		codes: []string{"event_too_large"},
+		codes: []string{"event_too_large"}, longest: slow,
 	}, s.importLines)
 }
 

@@ -77,7 +77,7 @@ func (s *Service) registerLedger() {
 		summary: "Hold what was accepted against what each read model shows",
 		doc: "Reads the whole log up to now, waits a moment for the models to be that far, and names every conversation that a model " +
 			"does not show as it was accepted. A model that lags longer is behind, which is not a hole.",
-		codes: []string{"admin_unavailable", "log_unavailable"},
+		codes: []string{"admin_unavailable", "log_unavailable"}, longest: slow,
 	}, s.ledger)
 }
 

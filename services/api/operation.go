@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -24,8 +26,12 @@ type operation struct {
 	summary, doc     string
 	status           int // default 200
 	admin            bool
-	codes            []string // that it can answer, besides those of every operation
+	codes            []string      // that it can answer, besides those of every operation
+	longest          time.Duration // that it may take; default Deps.Timeout
 }
+
+// slow is how long what reads or writes a large part of the log may take.
+const slow = 10 * time.Minute
 
 // newHuma makes the API on a mux. Unknown parts of bodies and queries are refused.
 func newHuma(mux *http.ServeMux) huma.API {
@@ -43,10 +49,14 @@ func newHuma(mux *http.ServeMux) huma.API {
 	return humago.New(mux, config)
 }
 
-// add registers an operation: h gets the decoded and checked input; its error becomes a problem.
+// add registers an operation: h gets the decoded and checked input, and a context that ends when the answer has taken
+// too long; its error becomes a problem. A stream goes on behind h, in the context of its request.
 func add[I, O any](s *Service, o operation, h func(ctx context.Context, in *I) (*O, error)) {
+	longest := cmp.Or(o.longest, s.Timeout)
 	huma.Register(s.api, s.describe(o), func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
+		bounded, cancel := context.WithTimeout(ctx, longest)
+		defer cancel()
+		out, err := h(bounded, in)
 		if err != nil {
 			return nil, s.problem(ctx, o, err)
 		}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
@@ -38,13 +40,18 @@ type bundle struct {
 	stopRun func()
 }
 
-func setup(t *testing.T) *bundle {
+// setup starts everything; change may replace what it likes of the deps.
+func setup(t *testing.T, change ...func(b *bundle, d *chat.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{t: t, log: testkit.Log(t)}
 	b.loop = command.NewLoop(b.log, command.Options{})
 	b.dir = directory.New(b.log, slog.New(slog.DiscardHandler))
 	b.run(b.dir.Run)
-	s := chat.New(chat.Deps{Log: b.log, Loop: b.loop, Directory: b.dir, Intake: intake.New(b.loop, b.dir)})
+	d := chat.Deps{Log: b.log, Loop: b.loop, Directory: b.dir, Intake: intake.New(b.loop, b.dir)}
+	for _, c := range change {
+		c(b, &d)
+	}
+	s := chat.New(d)
 	b.stopRun = b.run(s.Run)
 	b.server = httptest.NewServer(s.Handler())
 	t.Cleanup(b.server.Close)
@@ -364,5 +371,28 @@ func TestCrossOrigin(t *testing.T) {
 	refused := b.do("GET", "/chat/v1/messages", "", "", "Origin", "https://acme.example")
 	if refused.header.Get("Access-Control-Allow-Origin") == "" {
 		t.Error("a page cannot read why it was refused")
+	}
+}
+
+// stuck is a log that takes everything in and never answers.
+type stuck struct{ *eventlog.Log }
+
+func (stuck) Read(ctx context.Context, _ events.Aggregate, _ uint64) ([]events.Recorded, error) {
+	<-ctx.Done()
+	return nil, fmt.Errorf("read: %w", ctx.Err())
+}
+
+// TestALogThatNeverAnswers: who reads or writes is told that it takes too long.
+func TestALogThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(b *bundle, d *chat.Deps) {
+		d.Log, d.Loop = stuck{b.log}, command.NewLoop(stuck{b.log}, command.Options{})
+		d.Timeout = 100 * time.Millisecond
+	})
+	token := b.session(`{"site_key":"site_acme"}`)
+	for method, body := range map[string]string{"GET": "", "POST": `{"id":"m1","text":"Hello?"}`} {
+		if a := b.ok(503, method, "/chat/v1/messages", token, body); a.str("code") != "timeout" || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s %v", method, a.raw, a.header)
+		}
 	}
 }
