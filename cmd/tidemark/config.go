@@ -31,6 +31,7 @@ type config struct {
 	RateLimit float64       `help:"Requests a second that one API key may make; 0 for no limit." default:"200" env:"TIDEMARK_RATE_LIMIT"`
 	Operator  string        `name:"operator-org" help:"Org whose admins may make other orgs." default:"demo" env:"TIDEMARK_OPERATOR_ORG"`
 	Drain     time.Duration `help:"How long a stop waits for requests under way." default:"10s" env:"TIDEMARK_DRAIN"`
+	Delay     time.Duration `name:"drain-delay" help:"How long a stop is announced in /readyz, and requests are served as before, until it begins." default:"3s" env:"TIDEMARK_DRAIN_DELAY"`
 	LogLevel  string        `help:"debug, info, warn or error." default:"info" env:"TIDEMARK_LOG_LEVEL"`
 	LogFormat string        `help:"text or json." default:"text" env:"TIDEMARK_LOG_FORMAT"`
 	Pprof     bool          `help:"Serve /debug/pprof on the HTTP server." env:"TIDEMARK_PPROF"`
@@ -93,6 +94,9 @@ func (c config) Validate() error {
 	}
 	if c.RateLimit < 0 {
 		bad("rate-limit: %v is negative", c.RateLimit)
+	}
+	if c.Drain < 0 || c.Delay < 0 {
+		bad("drain, drain-delay: %s and %s: neither can be negative", c.Drain, c.Delay)
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
@@ -183,6 +187,7 @@ func (c *configCommand) Run(p *printer) error {
 		{"rate-limit", fmt.Sprint(s.RateLimit)},
 		{"operator-org", s.Operator},
 		{"drain", s.Drain.String()},
+		{"drain-delay", s.Delay.String()},
 		{"log-level", s.LogLevel},
 		{"log-format", s.LogFormat},
 		{"pprof", strconv.FormatBool(s.Pprof)},
