@@ -78,7 +78,7 @@ func New(d Deps) (*Service, error) {
 		ops:     web.NewOps(d.Logger, d.Gatherer, d.Health...),
 		limiter: web.NewLimiter(d.Limit),
 		kinds:   newKinds(d.Loop),
-		streams: web.NewStreams(d.Heartbeat),
+		streams: web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()
 	s.api = newHuma(mux)

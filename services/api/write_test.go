@@ -176,7 +176,8 @@ func TestMinPosition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.open(b.acme, "hello")
-	ahead := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: id}, b.log.Head()+10).String()
+	head := b.settled(b.ok(201, "POST", "/v1/conversations/"+id+"/notes", b.acme.userKey, map[string]any{"text": "last"}).str("position"))
+	ahead := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: id}, head+10).String()
 	foreign := events.Position{Incarnation: "anotherlog", Sequence: 1}.String()
 	for _, path := range []string{"/v1/conversations", "/v1/conversations/" + id, "/v1/conversations/" + id + "/messages", "/v1/customers"} {
 		b.refused(412, "not_yet", "GET", path+"?min_position="+ahead, b.acme.userKey, nil)

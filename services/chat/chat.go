@@ -87,7 +87,7 @@ func New(d Deps) *Service {
 		conversations: aggregates.Conversations(d.Loop),
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
-		streams:       web.NewStreams(d.Heartbeat),
+		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))

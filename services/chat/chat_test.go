@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,13 +32,14 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // bundle is the service on a real log, without a database: there is none to be had.
 type bundle struct {
-	t       *testing.T
-	log     *eventlog.Log
-	loop    *command.Loop
-	dir     *directory.Directory
-	desk    *command.Handler[conversation.State, conversation.Command]
-	server  *httptest.Server
-	stopRun func()
+	t        *testing.T
+	log      *eventlog.Log
+	loop     *command.Loop
+	dir      *directory.Directory
+	desk     *command.Handler[conversation.State, conversation.Command]
+	channels *command.Handler[channel.State, channel.Command]
+	server   *httptest.Server
+	stopRun  func()
 }
 
 // setup starts everything; change may replace what it likes of the deps.
@@ -59,26 +61,29 @@ func setup(t *testing.T, change ...func(b *bundle, d *chat.Deps)) *bundle {
 		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide,
 	})
 	orgs := command.For(b.loop, command.Decider[org.State, org.Command]{Kind: events.KindOrg, Evolve: org.Evolve, Decide: org.Decide})
-	channels := command.For(b.loop, command.Decider[channel.State, channel.Command]{Kind: events.KindChannel, Evolve: channel.Evolve, Decide: channel.Decide})
-	var last command.Result
+	b.channels = command.For(b.loop, command.Decider[channel.State, channel.Command]{Kind: events.KindChannel, Evolve: channel.Evolve, Decide: channel.Decide})
 	for _, name := range []string{"acme", "other"} {
 		secret := make([]byte, org.SecretSize)
 		_, _ = rand.Read(secret)
-		_, err := orgs.Handle(t.Context(), name, name, command.Meta{}, org.Create{Name: name, Secret: secret})
-		if err == nil {
-			_, err = channels.Handle(t.Context(), name, "site", command.Meta{}, channel.Create{Type: events.ChannelChat, Name: "Site", SiteKey: "site_" + name})
-		}
-		if err == nil {
-			last, err = channels.Handle(t.Context(), name, "site", command.Meta{}, channel.SetOrigins{Origins: []string{"https://" + name + ".example"}})
-		}
-		if err != nil {
+		if _, err := orgs.Handle(t.Context(), name, name, command.Meta{}, org.Create{Name: name, Secret: secret}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := b.dir.WaitFor(t.Context(), last.Position.Sequence); err != nil {
-		t.Fatal(err)
+		b.channel(name, channel.Create{Type: events.ChannelChat, Name: "Site", SiteKey: "site_" + name})
+		b.channel(name, channel.SetOrigins{Origins: []string{"https://" + name + ".example"}})
 	}
 	return b
+}
+
+// channel changes the channel of an org; when it returns, everybody in this process knows.
+func (b *bundle) channel(org string, c channel.Command) {
+	b.t.Helper()
+	r, err := b.channels.Handle(b.t.Context(), org, "site", command.Meta{}, c)
+	if err == nil {
+		err = b.dir.WaitFor(b.t.Context(), r.Position.Sequence)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // run runs a part until the returned function is called, or the test ends.
@@ -251,12 +256,54 @@ func TestStream(t *testing.T) {
 	s.rest()
 }
 
+// TestStreamEndsWithItsSession: once the session is over, or its channel closed to it, nothing more is shown; when nothing
+// happens the stream ends with a heartbeat.
+func TestStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(b *bundle, now *atomic.Int64){
+		"expired":  func(_ *bundle, now *atomic.Int64) { now.Add(int64(25 * time.Hour)) },
+		"disabled": func(b *bundle, _ *atomic.Int64) { b.channel("acme", channel.Disable{}) },
+		"other origins": func(b *bundle, _ *atomic.Int64) {
+			b.channel("acme", channel.SetOrigins{Origins: []string{"https://new.example"}})
+		},
+	} {
+		for _, quiet := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, quiet %v", name, quiet), func(t *testing.T) {
+				t.Parallel()
+				var now atomic.Int64
+				now.Store(time.Now().UnixNano())
+				b := setup(t, func(_ *bundle, d *chat.Deps) {
+					d.Clock = func() time.Time { return time.Unix(0, now.Load()) }
+					d.Heartbeat = time.Hour
+					if quiet {
+						d.Heartbeat = time.Millisecond
+					}
+				})
+				token := b.session(`{"site_key":"site_acme"}`)
+				s := b.stream(token, "", "Origin", "https://acme.example")
+				id := b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"one"}`).str("conversation_id")
+				s.next("message")
+				end(b, &now)
+				if !quiet {
+					ann := events.Actor{Type: events.ActorAgent, ID: "ann"}
+					if _, err := b.desk.Handle(t.Context(), "acme", id, command.Meta{Actor: ann}, conversation.WriteMessage{MessageID: "a1", Author: ann, Text: "two"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if rest := s.rest(); strings.Contains(rest, "data:") {
+					t.Errorf("it went on with %q", rest)
+				}
+			})
+		}
+	}
+}
+
 type stream struct {
 	t     *testing.T
 	lines *bufio.Scanner
 }
 
-func (b *bundle) stream(token, after string) *stream {
+func (b *bundle) stream(token, after string, header ...string) *stream {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.server.URL+"/chat/v1/stream?token="+token, nil)
 	if err != nil {
@@ -264,6 +311,9 @@ func (b *bundle) stream(token, after string) *stream {
 	}
 	if after != "" {
 		r.Header.Set("Last-Event-ID", after)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	res, err := b.server.Client().Do(r)
 	if err != nil {

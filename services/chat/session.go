@@ -100,15 +100,23 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 		if err := s.bySession.Check(w.Header(), v.Visitor, s.Clock()); err != nil {
 			return err
 		}
-		channel, ok := s.Directory.Channel(v.Org, v.Channel)
-		if !ok {
-			return errSession
-		}
-		if err := checkChannel(channel, r.Header.Get("Origin")); err != nil {
+		if err := s.admits(v, r.Header.Get("Origin")); err != nil {
 			return err
 		}
 		return next(w, r, v)
 	}
+}
+
+// admits tells whether a session may go on: its time is not over, and its channel serves the page that it is used on.
+func (s *Service) admits(v session, origin string) error {
+	if s.Clock().Unix() >= v.Expires {
+		return errSession
+	}
+	channel, ok := s.Directory.Channel(v.Org, v.Channel)
+	if !ok {
+		return errSession
+	}
+	return checkChannel(channel, origin)
 }
 
 // conversation is the visitor's own: its id follows from who they are, so that it can be followed before it begins.

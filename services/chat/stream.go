@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -31,7 +32,8 @@ type statusEvent struct {
 }
 
 // stream follows the visitor's conversation from the log, also before it begins. It starts behind Last-Event-ID, or
-// behind the query's after; without either it tells everything.
+// behind the query's after; without either it tells everything. It ends with the session, and when the channel no longer
+// serves the page that it is on.
 func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) error {
 	after, err := s.resume(r)
 	if err != nil {
@@ -39,10 +41,15 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	}
 	a := v.conversation()
 	filter := eventlog.Filter{Org: a.Org, Kinds: []events.Kind{a.Kind}, ID: a.ID}
-	return s.streams.Serve(w, r, func(ctx context.Context, out *web.Stream) error {
+	origin := r.Header.Get("Origin")
+	return s.streams.Serve(w, r, func() error { return s.admits(v, origin) }, func(ctx context.Context, out *web.Stream) error {
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
-		return s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+		err := s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+		if errors.Is(context.Cause(ctx), errSession) {
+			return nil // its time was over
+		}
+		return err
 	})
 }
 
