@@ -256,6 +256,42 @@ func TestStream(t *testing.T) {
 	s.rest()
 }
 
+// TestResendAfterTheChannelClosed: what was taken answers as the first time; what is new is refused.
+func TestResendAfterTheChannelClosed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.session(`{"site_key":"site_acme"}`)
+	first := map[string]answer{}
+	for _, body := range []string{`{"id":"m1","text":"one"}`, `{"id":"m2","text":"two"}`} {
+		first[body] = b.ok(201, "POST", "/chat/v1/messages", token, body)
+	}
+	b.channel("acme", channel.Disable{})
+	for body, was := range first {
+		if again := b.ok(201, "POST", "/chat/v1/messages", token, body); again.raw != was.raw {
+			t.Errorf("%s: first %s, again %s", body, was.raw, again.raw)
+		}
+	}
+	for body, code := range map[string]string{`{"id":"m1","text":"other"}`: "idempotency_key_reused", `{"id":"m3","text":"new"}`: "channel_disabled"} {
+		if a := b.ok(409, "POST", "/chat/v1/messages", token, body); a.str("code") != code {
+			t.Errorf("%s: %s, want %s", body, a.raw, code)
+		}
+	}
+	for _, path := range []string{"/chat/v1/messages", "/chat/v1/stream"} {
+		if a := b.ok(409, "GET", path, token, ""); a.str("code") != "channel_disabled" {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+	if a := b.ok(409, "POST", "/chat/v1/sessions", "", `{"site_key":"site_acme"}`); a.str("code") != "channel_disabled" {
+		t.Errorf("%s", a.raw)
+	}
+	fresh := setup(t) // nothing was ever written in this one: there is no conversation to ask
+	unused := fresh.session(`{"site_key":"site_acme"}`)
+	fresh.channel("acme", channel.Disable{})
+	if a := fresh.ok(409, "POST", "/chat/v1/messages", unused, `{"id":"m1","text":"one"}`); a.str("code") != "channel_disabled" {
+		t.Errorf("%s", a.raw)
+	}
+}
+
 // TestStreamEndsWithItsSession: once the session is over, or its channel closed to it, nothing more is shown; when nothing
 // happens the stream ends with a heartbeat.
 func TestStreamEndsWithItsSession(t *testing.T) {

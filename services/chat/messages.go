@@ -68,6 +68,9 @@ func (in messageRequest) digest() string { return command.Digest(in.Text) }
 
 // listMessages reads the conversation from the log.
 func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session) error {
+	if err := s.open(v); err != nil {
+		return err
+	}
 	a := v.conversation()
 	recorded, err := s.Log.Read(r.Context(), a, 0)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
-	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/identity"
 	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
 	"github.com/tidemark-desk/tidemark/internal/domain/text"
@@ -63,8 +62,11 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	if !ok || channel.Type != events.ChannelChat {
 		return errChannel
 	}
-	if err := checkChannel(channel, r.Header.Get("Origin")); err != nil {
-		return err
+	if channel.Disabled {
+		return refusal.ErrChannelDisabled
+	}
+	if !allowed(channel, r.Header.Get("Origin")) {
+		return errOrigin
 	}
 	now := s.Clock()
 	next := session{Org: channel.OrgID, Channel: channel.ID, Visitor: events.NewID(), Profile: p}
@@ -107,16 +109,24 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 	}
 }
 
-// admits tells whether a session may go on: its time is not over, and its channel serves the page that it is used on.
+// admits tells whether a session is still one: its time is not over, and its channel serves the page that it is used on.
 func (s *Service) admits(v session, origin string) error {
-	if s.Clock().Unix() >= v.Expires {
-		return errSession
-	}
 	channel, ok := s.Directory.Channel(v.Org, v.Channel)
-	if !ok {
+	switch {
+	case !ok, s.Clock().Unix() >= v.Expires:
 		return errSession
+	case !allowed(channel, origin):
+		return errOrigin
 	}
-	return checkChannel(channel, origin)
+	return nil
+}
+
+// open tells whether the channel of a session is turned on. It is not asked of a message that was taken before.
+func (s *Service) open(v session) error {
+	if channel, ok := s.Directory.Channel(v.Org, v.Channel); !ok || channel.Disabled {
+		return refusal.ErrChannelDisabled
+	}
+	return nil
 }
 
 // conversation is the visitor's own: its id follows from who they are, so that it can be followed before it begins.
@@ -142,16 +152,6 @@ func (s *Service) ready(ctx context.Context) error {
 			return ctx.Err()
 		}
 		return errStarting.WithCause(err)
-	}
-	return nil
-}
-
-func checkChannel(c directory.Channel, origin string) error {
-	if c.Disabled {
-		return refusal.ErrChannelDisabled
-	}
-	if !allowed(c, origin) {
-		return errOrigin
 	}
 	return nil
 }

@@ -35,6 +35,9 @@ type statusEvent struct {
 // behind the query's after; without either it tells everything. It ends with the session, and when the channel no longer
 // serves the page that it is on.
 func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) error {
+	if err := s.open(v); err != nil {
+		return err
+	}
 	after, err := s.resume(r)
 	if err != nil {
 		return err
@@ -42,7 +45,13 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	a := v.conversation()
 	filter := eventlog.Filter{Org: a.Org, Kinds: []events.Kind{a.Kind}, ID: a.ID}
 	origin := r.Header.Get("Origin")
-	return s.streams.Serve(w, r, func() error { return s.admits(v, origin) }, func(ctx context.Context, out *web.Stream) error {
+	goesOn := func() error {
+		if err := s.admits(v, origin); err != nil {
+			return err
+		}
+		return s.open(v)
+	}
+	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
 		err := s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
