@@ -164,10 +164,7 @@ func (s *Service) lag(ctx context.Context, _ *struct{}) (*Answer[List[Lag]], err
 }
 
 // StepInput names the projection of a step. The steps are idempotent by themselves.
-type StepInput struct {
-	Writing
-	ProjectionName
-}
+type StepInput struct{ ProjectionName }
 
 // Accepted answers a step that goes on in the background.
 type Accepted struct {

@@ -53,7 +53,8 @@ func newHuma(mux *http.ServeMux) huma.API {
 // too long; its error becomes a problem. A stream goes on behind h, in the context of its request.
 func add[I, O any](s *Service, o operation, h func(ctx context.Context, in *I) (*O, error)) {
 	longest := cmp.Or(o.longest, s.Timeout)
-	huma.Register(s.api, s.describe(o), func(ctx context.Context, in *I) (*O, error) {
+	_, keyed := reflect.TypeFor[I]().FieldByName("Writing")
+	huma.Register(s.api, s.describe(o, keyed), func(ctx context.Context, in *I) (*O, error) {
 		bounded, cancel := context.WithTimeout(ctx, longest)
 		defer cancel()
 		out, err := h(bounded, in)
@@ -64,7 +65,8 @@ func add[I, O any](s *Service, o operation, h func(ctx context.Context, in *I) (
 	})
 }
 
-func (s *Service) describe(o operation) huma.Operation {
+// describe is an operation for the document; keyed says that it takes an Idempotency-Key.
+func (s *Service) describe(o operation, keyed bool) huma.Operation {
 	codes := append([]string{"unauthenticated", "starting", "rate_limited", "text_refused", "validation_failed", "timeout", "internal"}, o.codes...)
 	if o.admin {
 		codes = append(codes, "forbidden")
@@ -76,9 +78,11 @@ func (s *Service) describe(o operation) huma.Operation {
 	case http.MethodGet:
 		codes = append(codes, "read_models_unavailable")
 	case http.MethodDelete:
-		codes = append(codes, writeCodes...)
 	default:
 		codes = append(codes, "body_malformed", "body_too_large", "body_timeout", "unsupported_media_type")
+	}
+	if keyed {
+		codes = append(codes, "idempotency_key_reused")
 		codes = append(codes, writeCodes...)
 	}
 	slices.Sort(codes)
@@ -96,8 +100,8 @@ func (s *Service) describe(o operation) huma.Operation {
 	return op
 }
 
-// writeCodes are those of everything that changes something.
-var writeCodes = []string{"conflict", "idempotency_key_reused", "log_unavailable", "outcome_unknown"}
+// writeCodes are those of everything that writes to the log.
+var writeCodes = []string{"conflict", "log_unavailable", "outcome_unknown"}
 
 // responses describes the problems that the codes are, one response for each status.
 func (s *Service) responses(codes []string) map[string]*huma.Response {
@@ -140,7 +144,7 @@ func statusOfCode(code string) int {
 	return status
 }
 
-// Writing is the part of the input that every write has.
+// Writing is the part of the input of every command.
 type Writing struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Any text that is new for every new write. Sending the same request again with the same key adds nothing and answers as the first time, for ever; another request with the same key is refused."`
 }
