@@ -2,16 +2,18 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
 // Reading is the part of the input that every read of a read model has.
 type Reading struct {
-	MinPosition string `query:"min_position" maxLength:"200" doc:"A Tidemark-Position: the answer shows at least everything up to it. Waits a moment; not_yet when that is not enough."`
+	MinPosition string `query:"min_position" maxLength:"200" doc:"A Tidemark-Position: the answer shows at least that write, and what came before it in the same conversation, customer or other thing. Waits a moment; not_yet when that is not enough."`
 }
 
 // Paging is the part of the input that every list has.
@@ -62,9 +64,20 @@ func (s *Service) fresh(ctx context.Context, r Reading, models ...string) (*AsOf
 	if err != nil {
 		return nil, err
 	}
-	if !p.IsZero() {
-		if err := s.await(ctx, p, models...); err != nil {
-			return nil, err
+	return s.freshAt(ctx, models, p)
+}
+
+// freshAt is fresh for positions, those apart that are zero.
+func (s *Service) freshAt(ctx context.Context, models []string, positions ...events.Position) (*AsOf, error) {
+	until := s.Clock().Add(s.MaxWait)
+	for _, p := range positions {
+		if p.IsZero() {
+			continue
+		}
+		for _, name := range models {
+			if err := s.await(ctx, name, p, max(until.Sub(s.Clock()), time.Millisecond)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var least *projections.AsOf
@@ -80,14 +93,18 @@ func (s *Service) fresh(ctx context.Context, r Reading, models ...string) (*AsOf
 	return asOf(*least), nil
 }
 
-func (s *Service) await(ctx context.Context, p events.Position, models ...string) error {
-	until := s.Clock().Add(s.MaxWait)
-	for _, name := range models {
-		if err := s.Reads.Freshness.Await(ctx, name, p, max(until.Sub(s.Clock()), time.Millisecond)); err != nil {
-			return err
-		}
+// await waits for one read model. That it is not there yet is said with how far behind it is.
+func (s *Service) await(ctx context.Context, name string, p events.Position, longest time.Duration) error {
+	err := s.Reads.Freshness.Await(ctx, name, p, longest)
+	if !errors.Is(err, projections.ErrNotYet) {
+		return err
 	}
-	return nil
+	late, unknown := s.Reads.Freshness.AsOf(ctx, name)
+	if unknown != nil {
+		return err
+	}
+	return fault.Newf(fault.Unavailable, "not_yet", "%s has not read that far: it is %d events and %.1f seconds behind", name, late.LagEvents, late.LagSeconds).
+		WithHint("ask again, or without min_position").WithRetryAfter(time.Second).WithCause(err)
 }
 
 func asOf(a projections.AsOf) *AsOf {
