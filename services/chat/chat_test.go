@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -256,6 +257,74 @@ func TestStream(t *testing.T) {
 	s.rest()
 }
 
+// texts is what the messages of a page say.
+func (a answer) texts() string {
+	items, _ := a.body["items"].([]any)
+	out := make([]string, len(items))
+	for i, item := range items {
+		m, _ := item.(map[string]any)
+		out[i], _ = m["text"].(string)
+	}
+	return strings.Join(out, " ")
+}
+
+// next is the link to the messages before a page; empty on the last.
+func (a answer) next() string {
+	links, _ := a.body["links"].(map[string]any)
+	s, _ := links["next"].(string)
+	return s
+}
+
+// TestHistoryInPages: the newest messages come first, each page reads downwards, and what comes meanwhile moves nothing.
+func TestHistoryInPages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.session(`{"site_key":"site_acme"}`)
+	id := b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m0","text":"0"}`).str("conversation_id")
+	ann := events.Actor{Type: events.ActorAgent, ID: "ann"}
+	write := func(n int) {
+		t.Helper()
+		for _, c := range []conversation.Command{
+			conversation.WriteMessage{MessageID: fmt.Sprint("a", n), Author: ann, Text: strconv.Itoa(n)},
+			conversation.AddNote{NoteID: fmt.Sprint("n", n), Author: ann, Text: "no visitor counts this"},
+		} {
+			if _, err := b.desk.Handle(t.Context(), "acme", id, command.Meta{Actor: ann}, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for n := 1; n < 7; n++ {
+		write(n)
+	}
+	page := b.ok(200, "GET", "/chat/v1/messages?limit=3", token, "")
+	if page.texts() != "4 5 6" || page.next() == "" || page.str("position") == "" {
+		t.Fatalf("%s", page.raw)
+	}
+	write(7)
+	for _, want := range []string{"1 2 3", "0"} {
+		page = b.ok(200, "GET", page.next(), token, "")
+		if page.texts() != want || page.str("status") != "open" || page.str("position") != "" {
+			t.Fatalf("%s, want %s", page.raw, want)
+		}
+	}
+	if page.next() != "" {
+		t.Errorf("there is nothing before: %s", page.raw)
+	}
+	for n := 8; n < 101; n++ {
+		write(n)
+	}
+	page = b.ok(200, "GET", "/chat/v1/messages", token, "")
+	if got := strings.Fields(page.texts()); len(got) != 100 || got[0] != "1" {
+		t.Errorf("by itself a page has %d messages: %s", len(got), page.texts())
+	}
+	if page = b.ok(200, "GET", page.next(), token, ""); page.texts() != "0" || page.next() != "" {
+		t.Errorf("%s", page.raw)
+	}
+	if page = b.ok(200, "GET", "/chat/v1/messages?limit=101", token, ""); page.next() != "" {
+		t.Errorf("all of it fits: %s", page.next())
+	}
+}
+
 // TestResendAfterTheChannelClosed: what was taken answers as the first time; what is new is refused.
 func TestResendAfterTheChannelClosed(t *testing.T) {
 	t.Parallel()
@@ -427,6 +496,12 @@ func TestHostile(t *testing.T) {
 		"nothing":               {"POST", "/chat/v1/messages", token, ``, nil, 400, "body_malformed"},
 		"control character":     {"POST", "/chat/v1/messages", token, `{"id":"m","text":"\u0007"}`, nil, 400, "text_refused"},
 		"too large":             {"POST", "/chat/v1/messages", token, strings.Repeat(" ", web.MaxBody+1), nil, 413, "body_too_large"},
+		"limit 0":               {"GET", "/chat/v1/messages?limit=0", token, "", nil, 422, "validation_failed"},
+		"limit too large":       {"GET", "/chat/v1/messages?limit=201", token, "", nil, 422, "validation_failed"},
+		"limit of nothing":      {"GET", "/chat/v1/messages?limit=", token, "", nil, 422, "validation_failed"},
+		"cursor of nobody":      {"GET", "/chat/v1/messages?cursor=x", token, "", nil, 422, "cursor_invalid"},
+		"cursor of another log": {"GET", "/chat/v1/messages?cursor=" + events.Position{Incarnation: "anotherlog", Sequence: 1}.String(), token, "", nil, 422, "cursor_invalid"},
+		"unknown parameter":     {"GET", "/chat/v1/messages?before=x", token, "", nil, 422, "validation_failed"},
 		"other path":            {"GET", "/chat/v1/nothing", token, "", nil, 404, "not_found"},
 		"other method":          {"DELETE", "/chat/v1/messages", token, "", nil, 405, "method_not_allowed"},
 		"bad position":          {"GET", "/chat/v1/stream", token, "", []string{"Last-Event-ID", "7"}, 422, "validation_failed"},
