@@ -263,11 +263,18 @@ func (d *desk) wireSearchIndexer(*http.ServeMux) error {
 }
 
 func (d *desk) wireChat(mux *http.ServeMux) error {
+	proxies, err := web.ParseProxies(d.Proxies)
+	if err != nil {
+		return err
+	}
 	s := chat.New(chat.Deps{
 		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
-		Logger:   d.logger.With("part", "chat"),
-		Sessions: web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
-		Messages: web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
+		Logger:  d.logger.With("part", "chat"),
+		Proxies: proxies,
+		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
+		Messages: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
+		Sessions: web.Limit{PerSecond: d.Visitors / 5, Burst: int(6 * d.Visitors)},
+		Sites:    web.Limit{PerSecond: 20 * d.Visitors, Burst: int(40 * d.Visitors)},
 	})
 	d.group.Go("chat", s.Run)
 	mux.Handle("/chat/", s.Handler())

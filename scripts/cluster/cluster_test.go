@@ -37,6 +37,7 @@ func start(t *testing.T) *running {
 		dir:      r.dir,
 		tidemark: testkit.Build(t, "github.com/tidemark-desk/tidemark/cmd/tidemark").Path,
 		nats:     testkit.Build(t, "github.com/nats-io/nats-server/v2").Path,
+		flags:    []string{"--visitor-rate-limit", "0", "--drain-delay", "0s"},
 		logger:   slog.New(slog.NewTextHandler(logs, nil)),
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))

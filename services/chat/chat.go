@@ -51,7 +51,9 @@ type Deps struct {
 	Timeout   time.Duration    // of an answer that is no stream; zero: 15 s
 	Starting  time.Duration    // how long a request waits for the directory; zero: 5 s
 	Heartbeat time.Duration    // of streams; zero: the default
-	Sessions  web.Limit        // of new sessions, for each address; zero: no limit
+	Proxies   web.Proxies      // that say whom a request is from; nil: nobody does
+	Sessions  web.Limit        // of new sessions, for each address at each site; zero: no limit
+	Sites     web.Limit        // of new sessions, for each site; zero: no limit
 	Messages  web.Limit        // of messages and reads, for each visitor; zero: no limit
 }
 
@@ -61,6 +63,7 @@ type Service struct {
 	conversations *command.Handler[conversation.State, conversation.Command]
 	bySession     *web.Limiter
 	byAddress     *web.Limiter
+	bySite        *web.Limiter
 	streams       *web.Streams
 	handler       http.Handler
 }
@@ -87,6 +90,7 @@ func New(d Deps) *Service {
 		conversations: aggregates.Conversations(d.Loop),
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
+		bySite:        web.NewLimiter(d.Sites),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()

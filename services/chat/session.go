@@ -2,13 +2,13 @@ package chat
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/identity"
 	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
 	"github.com/tidemark-desk/tidemark/internal/domain/text"
@@ -41,24 +41,24 @@ type sessionAnswer struct {
 
 // openSession makes a new visitor, or goes on with the one whose valid token is sent.
 func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
-	if err := s.byAddress.Check(w.Header(), address(r), s.Clock()); err != nil {
+	if err := s.ready(r.Context()); err != nil {
 		return err
 	}
 	var in sessionRequest
-	err := decode(r, map[string]*string{
+	malformed := decode(r, map[string]*string{
 		"site_key": &in.SiteKey, "name": &in.Name, "email": &in.Email, "external_id": &in.ExternalID,
 	})
-	if err != nil {
+	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
+	if err := s.limitSessions(w.Header(), channel, s.Proxies.Caller(r)); err != nil {
 		return err
+	}
+	if malformed != nil {
+		return malformed
 	}
 	p, err := checkProfile(in)
 	if err != nil {
 		return err
 	}
-	if err := s.ready(r.Context()); err != nil {
-		return err
-	}
-	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
 	if !ok || channel.Type != events.ChannelChat {
 		return errChannel
 	}
@@ -87,6 +87,22 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{Token: token, ExpiresAt: expires, ConversationID: next.conversation().ID})
+}
+
+// limitSessions takes one session from what an address may open at a site, and one from what the site may have. No site
+// pays for another: an address that floods one still opens sessions at others. What names no site is a site of its own.
+func (s *Service) limitSessions(h http.Header, c directory.Channel, address string) error {
+	site, now := c.OrgID+"/"+c.ID, s.Clock()
+	if err := s.byAddress.Check(h, site+" "+address, now); err != nil {
+		return err
+	}
+	if c.ID == "" {
+		return nil // there is nothing behind it that a limit would spare
+	}
+	if q := s.bySite.Take(site, now); q.RetryAfter > 0 {
+		return web.ErrRateLimited.WithRetryAfter(q.RetryAfter)
+	}
+	return nil
 }
 
 // visitor lets only requests with a valid session through, as many as a session may make.
@@ -189,13 +205,4 @@ func bearer(r *http.Request) string {
 		return r.URL.Query().Get("token")
 	}
 	return ""
-}
-
-// address is where a request comes from, without its port.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
