@@ -16,6 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"github.com/tidemark-desk/tidemark/internal/web"
 )
 
 // config is everything that serve can be told: defaults, then the file of --config, then TIDEMARK_…, then flags.
@@ -29,8 +31,11 @@ type config struct {
 	Partition int           `name:"partitions" help:"Partitions of a new log, 4 unless said; an existing log keeps its own." env:"TIDEMARK_PARTITIONS"`
 	Replicas  int           `help:"Copies of a new log in a NATS cluster: 1, 3 or 5." env:"TIDEMARK_REPLICAS"`
 	RateLimit float64       `help:"Requests a second that one API key may make; 0 for no limit." default:"200" env:"TIDEMARK_RATE_LIMIT"`
+	Visitors  float64       `name:"visitor-rate-limit" help:"Requests a second that one chat visitor may make; new sessions follow from it; 0 for no limit." default:"5" env:"TIDEMARK_VISITOR_RATE_LIMIT"`
+	Proxies   []string      `name:"trusted-proxies" help:"Addresses or CIDRs of proxies in front, whose X-Forwarded-For says where a visitor comes from." env:"TIDEMARK_TRUSTED_PROXIES" placeholder:"CIDR,…"`
 	Operator  string        `name:"operator-org" help:"Org whose admins may make other orgs." default:"demo" env:"TIDEMARK_OPERATOR_ORG"`
 	Drain     time.Duration `help:"How long a stop waits for requests under way." default:"10s" env:"TIDEMARK_DRAIN"`
+	Delay     time.Duration `name:"drain-delay" help:"How long a stop is announced in /readyz, and requests are served as before, until it begins." default:"3s" env:"TIDEMARK_DRAIN_DELAY"`
 	LogLevel  string        `help:"debug, info, warn or error." default:"info" env:"TIDEMARK_LOG_LEVEL"`
 	LogFormat string        `help:"text or json." default:"text" env:"TIDEMARK_LOG_FORMAT"`
 	Pprof     bool          `help:"Serve /debug/pprof on the HTTP server." env:"TIDEMARK_PPROF"`
@@ -93,6 +98,15 @@ func (c config) Validate() error {
 	}
 	if c.RateLimit < 0 {
 		bad("rate-limit: %v is negative", c.RateLimit)
+	}
+	if c.Visitors < 0 {
+		bad("visitor-rate-limit: %v is negative", c.Visitors)
+	}
+	if _, err := web.ParseProxies(c.Proxies); err != nil {
+		bad("trusted-proxies: %w", err)
+	}
+	if c.Drain < 0 || c.Delay < 0 {
+		bad("drain, drain-delay: %s and %s: neither can be negative", c.Drain, c.Delay)
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
@@ -181,8 +195,11 @@ func (c *configCommand) Run(p *printer) error {
 		{"partitions", strconv.Itoa(s.Partition)},
 		{"replicas", strconv.Itoa(s.Replicas)},
 		{"rate-limit", fmt.Sprint(s.RateLimit)},
+		{"visitor-rate-limit", fmt.Sprint(s.Visitors)},
+		{"trusted-proxies", strings.Join(s.Proxies, ",")},
 		{"operator-org", s.Operator},
 		{"drain", s.Drain.String()},
+		{"drain-delay", s.Delay.String()},
 		{"log-level", s.LogLevel},
 		{"log-format", s.LogFormat},
 		{"pprof", strconv.FormatBool(s.Pprof)},

@@ -68,7 +68,7 @@ func TestDiskFull(t *testing.T) {
 			s = tidemark(t).Serve(t, data, "--targets", "chat,api", "--postgres", nobodyPostgres)
 			v.chat = s.With(v.chat.Key)
 		}
-		a := v.chat.OK(t, "GET", "/chat/v1/messages", nil)
+		a := v.chat.OK(t, "GET", "/chat/v1/messages?limit=200", nil)
 		var got []string
 		for i := 0; a.Str(fmt.Sprintf("items.%d.id", i)) != ""; i++ {
 			text := a.Str(fmt.Sprintf("items.%d.text", i))

@@ -62,9 +62,9 @@ func TestRefusedAtTheStart(t *testing.T) {
 		"an unknown flag":    {[]string{"serve", "--nope"}, exitUsage, []string{"unknown flag --nope", "--help"}},
 		"an unknown command": {[]string{"sreve"}, exitUsage, []string{"sreve", "--help"}},
 		"everything wrong": {
-			[]string{"serve", "--targets", "api,chta", "--listen", "8080", "--nats", "127.0.0.1", "--postgres", "localhost", "--log-level", "loud", "--replicas", "2"},
+			[]string{"serve", "--targets", "api,chta", "--listen", "8080", "--nats", "127.0.0.1", "--postgres", "localhost", "--log-level", "loud", "--replicas", "2", "--trusted-proxies", "10.0.0.0/8,proxy", "--drain-delay=-1s"},
 			exitUsage,
-			[]string{`"chta" is none of`, `listen: "8080"`, "nats: ", "postgres: not a URL such as", "log-level: ", "replicas: 2"},
+			[]string{`"chta" is none of`, `listen: "8080"`, "nats: ", "postgres: not a URL such as", "log-level: ", "replicas: 2", `trusted-proxies: "proxy"`, "drain-delay: "},
 		},
 		"an unknown setting": {
 			[]string{"serve", "--config", file(t, "c.yaml", "listne: 127.0.0.1:80\n")},

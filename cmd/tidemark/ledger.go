@@ -19,7 +19,7 @@ type ledgerCommand struct {
 	From    time.Time   `help:"What was accepted from then on, RFC 3339. Default: from the beginning." placeholder:"TIME"`
 	To      time.Time   `help:"What was accepted before, RFC 3339. Default: up to now." placeholder:"TIME"`
 	Channel string      `help:"Of this channel only." placeholder:"CHANNEL"`
-	Models  []string    `help:"Only these: inbox, timeline, search." placeholder:"MODEL"`
+	Models  []string    `help:"Only these: inbox, timeline, customers, search." placeholder:"MODEL"`
 }
 
 // ledgerReport is GET /v1/admin/ledger.
@@ -28,6 +28,7 @@ type ledgerReport struct {
 	From       *time.Time     `json:"from"`
 	To         *time.Time     `json:"to"`
 	Rows       []ledgerRow    `json:"rows"`
+	Customers  *ledgerPeople  `json:"customers"`
 	Holes      []ledgerHole   `json:"holes"`
 	HolesTotal uint64         `json:"holes_total"`
 	Behind     []ledgerBehind `json:"behind"`
@@ -57,9 +58,17 @@ type ledgerSide struct {
 	Missing ledgerTally `json:"missing"`
 }
 
+type ledgerPeople struct {
+	Accepted uint64  `json:"accepted"`
+	Excused  uint64  `json:"excused"`
+	Shown    *uint64 `json:"shown"`
+	Missing  *uint64 `json:"missing"`
+}
+
 type ledgerHole struct {
 	Model          string `json:"model"`
-	ConversationID string `json:"conversation_id"`
+	ConversationID string `json:"conversation_id,omitempty"`
+	CustomerID     string `json:"customer_id,omitempty"`
 	Problem        string `json:"problem"`
 }
 
@@ -124,7 +133,8 @@ func (r ledgerReport) behind() string {
 	return strings.Join(names, ", ")
 }
 
-// print is the table: for each channel what was accepted, and for each model how much of it is there.
+// print is the table: for each channel what was accepted, and for each model how much of it is there. Customers have no
+// channel, and a column of their own.
 func (r ledgerReport) print(p *printer) error {
 	var rows [][]string
 	for _, row := range r.Rows {
@@ -144,14 +154,21 @@ func (r ledgerReport) print(p *printer) error {
 			for _, side := range []*ledgerSide{row.Inbox, row.Timeline, row.Search} {
 				cells = append(cells, side.cell(line.of))
 			}
-			rows = append(rows, cells)
+			rows = append(rows, append(cells, "-"))
 		}
 	}
-	if err := p.table([]string{"CHANNEL", "", "ACCEPTED", "ERASED", "INBOX", "TIMELINE", "SEARCH"}, rows); err != nil {
+	if c := r.Customers; c != nil {
+		rows = append(rows, []string{"(any)", "customers", amount(c.Accepted), amount(c.Excused), "-", "-", "-", c.cell()})
+	}
+	if err := p.table([]string{"CHANNEL", "", "ACCEPTED", "ERASED", "INBOX", "TIMELINE", "SEARCH", "CUSTOMERS"}, rows); err != nil {
 		return err
 	}
 	for _, h := range r.Holes {
-		p.say("HOLE    %s: conversation %s %s", h.Model, h.ConversationID, h.Problem)
+		what := "conversation " + h.ConversationID
+		if h.ConversationID == "" {
+			what = "customer " + h.CustomerID
+		}
+		p.say("HOLE    %s: %s %s", h.Model, what, h.Problem)
 	}
 	if more := r.HolesTotal - uint64(len(r.Holes)); more > 0 {
 		p.say("HOLE    %d more", more)
@@ -170,10 +187,22 @@ func (s *ledgerSide) cell(of func(ledgerTally) uint64) string {
 	if s == nil {
 		return "-"
 	}
-	if missing := of(s.Missing); missing > 0 {
-		return fmt.Sprintf("%d (%d missing)", of(s.ledgerTally), missing)
+	return cell(of(s.ledgerTally), of(s.Missing))
+}
+
+// cell is how many customers are shown, and how many are not.
+func (c *ledgerPeople) cell() string {
+	if c.Shown == nil || c.Missing == nil {
+		return "-"
 	}
-	return amount(of(s.ledgerTally))
+	return cell(*c.Shown, *c.Missing)
+}
+
+func cell(shown, missing uint64) string {
+	if missing > 0 {
+		return fmt.Sprintf("%d (%d missing)", shown, missing)
+	}
+	return amount(shown)
 }
 
 func amount(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -35,6 +35,11 @@ func TestLedgerCommand(t *testing.T) {
 			[]string{"ACCEPTED", "No hole"},
 		},
 		{
+			"a customer is missing", `{"position":"p","rows":[],"customers":{"accepted":812,"excused":3,"shown":808,"missing":1},"holes":[{"model":"customers","customer_id":"u-9","problem":"is not there"}],"holes_total":1,"behind":[]}`, nil,
+			"/v1/admin/ledger", exitFailed,
+			[]string{"CUSTOMERS", "812", "808 (1 missing)", "HOLE    customers: customer u-9 is not there"},
+		},
+		{
 			"a hole, and a model behind", `{"position":"p","rows":[` + row + `],"holes":[` + hole + `],"holes_total":3,"behind":[` + late + `]}`,
 			[]string{"--from", "2019-05-15T08:19:00-04:00", "--to", "2019-05-15T12:28:00-04:00", "--channel", "chat", "--models", "inbox,timeline"},
 			"/v1/admin/ledger?channel=chat&from=2019-05-15T08%3A19%3A00-04%3A00&models=inbox%2Ctimeline&to=2019-05-15T12%3A28%3A00-04%3A00",
@@ -116,6 +121,19 @@ func TestLedgerOfAServer(t *testing.T) {
 	row := report.Rows[0]
 	if report.HolesTotal != 1 || report.Holes[0].Model != "inbox" || report.Holes[0].ConversationID != lost ||
 		row.Accepted.Conversations != 3 || row.Inbox.Missing.Conversations != 1 || row.Search.Conversations != 3 || row.Timeline.Messages != 3 {
+		t.Errorf("%s", r.Stdout)
+	}
+	var gone string
+	err = conn.QueryRow(t.Context(), "DELETE FROM customers.customer_profiles WHERE id = (SELECT min(id) FROM customers.customer_profiles) RETURNING id").Scan(&gone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = ask("--models", "customers", "--json")
+	report = ledgerReport{}
+	if err := json.Unmarshal([]byte(r.Stdout), &report); err != nil || r.Code != exitFailed {
+		t.Fatalf("ended with %d, %v:\n%s%s", r.Code, err, r.Stdout, r.Stderr)
+	}
+	if report.HolesTotal != 1 || report.Holes[0].CustomerID != gone || report.Customers.Accepted != 3 || *report.Customers.Missing != 1 || *report.Customers.Shown != 2 {
 		t.Errorf("%s", r.Stdout)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/customers"
 	"github.com/tidemark-desk/tidemark/projections/inbox"
 	"github.com/tidemark-desk/tidemark/projections/ledger"
 	"github.com/tidemark-desk/tidemark/projections/migrations"
@@ -84,7 +85,7 @@ func newLedgerBench(t *testing.T, models ...string) *ledgerBench {
 		case "search":
 			b.runIndex()
 		default:
-			h := map[string]projections.Handler{"inbox": inbox.Projection{}, "timeline": timeline.Projection{}}[name]
+			h := map[string]projections.Handler{"inbox": inbox.Projection{}, "timeline": timeline.Projection{}, "customers": customers.Projection{}}[name]
 			b.run(projections.NewRunner(projections.RunnerConfig{
 				Name: name, Kinds: h.Kinds(), Log: b.log, Sink: projections.NewPostgresSink(writes, h, b.log),
 				Limits: projections.Limits{Attempts: 1},
@@ -157,6 +158,9 @@ func (b *ledgerBench) account(q ledger.Question) ledger.Report {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if c := r.Customers; c != nil && c.Compared && c.Shown+c.Missing+c.Excused != c.Accepted {
+		b.t.Errorf("of the customers: %+v", *c)
+	}
 	for _, row := range r.Rows {
 		for name, s := range row.Sides {
 			if sum := s.Shown.Messages + s.Missing.Messages + row.Excused.Messages; sum != row.Accepted.Messages {
@@ -181,7 +185,7 @@ func holes(t *testing.T, r ledger.Report, want ...string) {
 		t.Fatalf("holes %+v, want %q", got, want)
 	}
 	for i, w := range want {
-		if line := got[i].Model + " " + got[i].ConversationID + " " + got[i].Problem; !strings.HasPrefix(line, w) {
+		if line := got[i].Model + " " + got[i].ConversationID + got[i].CustomerID + " " + got[i].Problem; !strings.HasPrefix(line, w) {
 			t.Errorf("hole %q, want %q", line, w)
 		}
 	}
@@ -206,7 +210,7 @@ func (exploded) EventType() string { return "conversation.exploded.v9" }
 
 func TestLedgerNamesEveryHole(t *testing.T) {
 	t.Parallel()
-	b := newLedgerBench(t, "inbox", "timeline", "search")
+	b := newLedgerBench(t, "inbox", "timeline", "customers", "search")
 	all := func(org string) ledger.Question { return ledger.Question{Org: org} }
 	desk := func(org string) { // three conversations on two channels
 		b.conversation(org, "one", ledgerOpened(events.ChannelChat, "u"), said("1"), answered("2"), events.ConversationNoteAdded{NoteID: "n", Text: "note"})
@@ -238,12 +242,22 @@ func TestLedgerNamesEveryHole(t *testing.T) {
 	}
 
 	desk("lost")
-	holes(t, b.account(all("lost")))
+	b.write("lost", events.KindCustomer, "u", events.CustomerCreated{Name: "Ulla"})
+	b.write("lost", events.KindCustomer, "v", events.CustomerCreated{Name: "Vera"})
+	r = b.account(all("lost"))
+	holes(t, r)
+	if want := (ledger.People{Accepted: 2, Compared: true, Shown: 2}); *r.Customers != want {
+		t.Errorf("%+v", *r.Customers)
+	}
 	exec("DELETE FROM inbox_conversations WHERE org = 'lost' AND id = 'two'")
 	exec("DELETE FROM timeline_entries WHERE org = 'lost' AND conversation_id = 'three' AND entry_id = '2'")
+	exec("DELETE FROM customer_profiles WHERE org = 'lost' AND id = 'v'")
 	b.index.lose("lost", "one")
 	r = b.account(all("lost"))
-	holes(t, r, "inbox two is not there", "timeline three lacks 1 of 2 messages", "search one is not there")
+	holes(t, r, "inbox two is not there", "timeline three lacks 1 of 2 messages", "customers v is not there", "search one is not there")
+	if want := (ledger.People{Accepted: 2, Compared: true, Shown: 1, Missing: 1}); *r.Customers != want {
+		t.Errorf("%+v", *r.Customers)
+	}
 	if got := r.Rows[0].Sides["search"].Missing; got != (ledger.Tally{Conversations: 1, Messages: 3, Notes: 1}) {
 		t.Errorf("missing in search: %+v", got)
 	}
@@ -263,6 +277,9 @@ func TestLedgerNamesEveryHole(t *testing.T) {
 	b.write("erased", events.KindCustomer, "u", events.CustomerCreated{Name: "Ulla"}, events.CustomerErased{Reason: "asked"})
 	r = b.account(all("erased"))
 	holes(t, r)
+	if want := (ledger.People{Accepted: 1, Excused: 1, Compared: true}); *r.Customers != want {
+		t.Errorf("%+v", *r.Customers)
+	}
 	if r.Rows[0].Excused != (ledger.Tally{Conversations: 1, Messages: 3, Notes: 1}) || r.Rows[1].Excused != r.Rows[1].Accepted {
 		t.Errorf("%+v", r.Rows)
 	}
@@ -279,7 +296,7 @@ func TestLedgerNamesEveryHole(t *testing.T) {
 
 func TestLedgerWindows(t *testing.T) {
 	t.Parallel()
-	b := newLedgerBench(t, "inbox", "timeline", "search")
+	b := newLedgerBench(t, "inbox", "timeline", "customers", "search")
 	b.conversation("acme", "one", ledgerOpened(events.ChannelChat, "u"), said("1"))
 	b.conversation("acme", "one", said("2"))
 	b.conversation("acme", "one", said("3"))
@@ -314,11 +331,11 @@ func (d during) Await(ctx context.Context, through []uint64, longest time.Durati
 
 func TestLedgerAtAMovingHead(t *testing.T) {
 	t.Parallel()
-	b := newLedgerBench(t, "inbox", "timeline", "search")
+	b := newLedgerBench(t, "inbox", "timeline", "customers", "search")
 	b.conversation("acme", "one", ledgerOpened(events.ChannelChat, "u"), said("1"))
 	b.conversation("acme", "gone", ledgerOpened(events.ChannelChat, "v"), said("1"))
 	models := b.Models
-	moving := &ledger.Ledger{Log: b.log, Wait: time.Minute, Models: []ledger.Model{during{models[0], func() {
+	moving := &ledger.Ledger{Log: b.log, Wait: time.Minute, Models: append([]ledger.Model{during{models[0], func() {
 		b.conversation("acme", "one", said("2"), answered("3"), events.ConversationNoteAdded{NoteID: "n", Text: "note"})
 		b.conversation("acme", "new", ledgerOpened(events.ChannelSMS, "u"), said("1"))
 		b.write("acme", events.KindCustomer, "v", events.CustomerCreated{Name: "Vera"}, events.CustomerErased{Reason: "asked"})
@@ -332,7 +349,7 @@ func TestLedgerAtAMovingHead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-	}}, models[1], models[2]}}
+	}}}, models[1:]...)}
 	r, err := moving.Account(t.Context(), ledger.Question{Org: "acme"})
 	if err != nil {
 		t.Fatal(err)

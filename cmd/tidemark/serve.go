@@ -18,7 +18,8 @@ type serveCommand struct {
 	Server config `embed:""`
 }
 
-// Run serves until ctx ends, and then stops in order: no new requests, requests under way, parts, the log.
+// Run serves until ctx ends, and then stops in order: it says so in /readyz and goes on serving for a moment, takes no
+// new requests, ends those under way, the parts, the log.
 func (c *serveCommand) Run(ctx context.Context, p *printer, s streams) (err error) {
 	cfg := c.Server
 	if err := cfg.Validate(); err != nil {
@@ -60,9 +61,17 @@ func (c *serveCommand) Run(ctx context.Context, p *printer, s streams) (err erro
 		return fmt.Errorf("serve HTTP: %w", err)
 	case <-ctx.Done():
 	}
-	logger.InfoContext(ctx, "stopping")
+	logger.InfoContext(ctx, "stopping", "after", cfg.Delay)
 	for _, drain := range d.drain {
 		drain()
+	}
+	// A balancer must have seen it before the listener is closed, or what it sends here next is refused.
+	noticed := time.NewTimer(cfg.Delay)
+	defer noticed.Stop()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-noticed.C:
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Drain)
 	defer cancel()

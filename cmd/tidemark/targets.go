@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/intake"
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/run"
@@ -179,7 +180,7 @@ func (d *desk) wire() error {
 		}
 	}
 	if !d.has("api") { // the api has these pages itself
-		ops := web.NewOps(d.registry, d.allChecks()...)
+		ops := web.NewOps(d.logger, d.registry, d.allChecks()...)
 		d.drain = append(d.drain, ops.Drain)
 		mux.Handle("/", ops)
 	}
@@ -248,20 +249,31 @@ func (d *desk) wireSearchIndexer(*http.ServeMux) error {
 	})
 	d.group.Go("search-indexer", s.Run)
 	d.checks = append(d.checks, web.Check{Name: "search-indexer", Err: func() error {
-		if status := s.Status(); !status.Healthy {
-			return errors.New(status.State + ": " + status.Reason)
+		status := s.Status()
+		switch {
+		case status.Healthy:
+			return nil
+		case status.State != searchindexer.StateRunning:
+			return unwell(status.State, status.Reason)
 		}
-		return nil
+		return unhealthy(status.Partitions)
 	}})
 	return nil
 }
 
 func (d *desk) wireChat(mux *http.ServeMux) error {
+	proxies, err := web.ParseProxies(d.Proxies)
+	if err != nil {
+		return err
+	}
 	s := chat.New(chat.Deps{
 		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
-		Logger:   d.logger.With("part", "chat"),
-		Sessions: web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
-		Messages: web.Limit{PerSecond: d.RateLimit, Burst: int(2 * d.RateLimit)},
+		Logger:  d.logger.With("part", "chat"),
+		Proxies: proxies,
+		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
+		Messages: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
+		Sessions: web.Limit{PerSecond: d.Visitors / 5, Burst: int(6 * d.Visitors)},
+		Sites:    web.Limit{PerSecond: 20 * d.Visitors, Burst: int(40 * d.Visitors)},
 	})
 	d.group.Go("chat", s.Run)
 	mux.Handle("/chat/", s.Handler())
@@ -297,15 +309,25 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 
 // check makes a projection's health part of /readyz.
 func (d *desk) check(name string, status func() []projections.Status) {
-	d.checks = append(d.checks, web.Check{Name: name, Err: func() error {
-		for _, s := range status() {
-			if !s.Healthy {
-				return fmt.Errorf("partition %d: %s", s.Partition, s.Reason)
-			}
-		}
-		return nil
-	}})
+	d.checks = append(d.checks, web.Check{Name: name, Err: func() error { return unhealthy(status()) }})
 }
+
+// unhealthy is why one of the partitions is not well; nil when all are.
+func unhealthy(partitions []projections.Status) error {
+	for _, s := range partitions {
+		switch {
+		case s.Healthy:
+		case s.Phase == projections.PhaseStopped:
+			return unwell("stopped", fmt.Sprintf("partition %d: %s", s.Partition, s.Reason))
+		default:
+			return unwell("stalled", fmt.Sprintf("partition %d: %s", s.Partition, s.Reason))
+		}
+	}
+	return nil
+}
+
+// unwell is a word for everybody who asks /readyz, and the whole reason for the log.
+func unwell(word, reason string) error { return fault.New(fault.Unavailable, word, reason) }
 
 // allChecks are what every process tells of itself, and what its targets added.
 func (d *desk) allChecks() []web.Check {

@@ -42,7 +42,7 @@ type server struct {
 
 // start runs 'tidemark serve' on a data directory and waits until it takes requests.
 func start(ctx context.Context, o Options, data string, flags ...string) (*server, error) {
-	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--log-level", "warn"}, flags...)
+	args := append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--drain-delay", "0s", "--log-level", "warn"}, flags...)
 	s := &server{data: data, exited: make(chan error, 1), out: &bytes.Buffer{}}
 	_ = os.Remove(filepath.Join(data, "server.url"))
 	s.cmd = exec.Command(o.Binary, args...) //nolint:gosec,noctx // our own program; stopped by stop, so that it can end cleanly

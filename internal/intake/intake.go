@@ -100,9 +100,6 @@ func (i *Intake) Open(ctx context.Context, org string, m command.Meta, r Request
 	if !ok {
 		return Opened{}, refusal.ErrOrgNotFound
 	}
-	if err := i.checkChannel(org, r); err != nil {
-		return Opened{}, err
-	}
 	who, err := addresses(tenant, r.Customer)
 	if err != nil {
 		return Opened{}, err
@@ -123,8 +120,12 @@ func (i *Intake) Open(ctx context.Context, org string, m command.Meta, r Request
 	var opened Opened
 	result, err := i.loop.Atomic(ctx, m, func(tx *command.Tx) error {
 		opened = Opened{ConversationID: r.ConversationID, MessageID: messages[0].ID}
-		// The conversation comes first: when the command has happened, it is the one to answer.
+		// The conversation comes first: when the command has happened, it is the one to answer, whatever became of the
+		// channel since.
 		if _, _, err := command.Peek(tx, i.conversations, org, r.ConversationID); err != nil {
+			return err
+		}
+		if err := i.checkChannel(org, r); err != nil {
 			return err
 		}
 		found, err := i.customer(tx, org, r, who)

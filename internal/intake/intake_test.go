@@ -285,9 +285,12 @@ func TestChannels(t *testing.T) {
 	}
 	fails(refusal.ErrChannelNotFound)
 	do(channel.Create{Type: events.ChannelChat, Name: "site", SiteKey: "sk"})
-	b.open(t, command.Meta{}, r)
+	first := b.open(t, command.Meta{ID: "cmd"}, r)
 	do(channel.Disable{})
 	fails(refusal.ErrChannelDisabled)
+	if again := b.open(t, command.Meta{ID: "cmd"}, r); again.Position != first.Position || !again.Replayed {
+		t.Errorf("a retry after the channel was closed: %+v, first %+v", again, first)
+	}
 }
 
 // Whoever brings one new address at the same moment, in two processes, becomes one customer.

@@ -108,7 +108,7 @@ func (p Program) Serve(tb testing.TB, data string, args ...string) *Process {
 		tb.Fatal(err)
 	}
 	s := &Process{Data: data, said: &output{}, gone: make(chan struct{})}
-	s.cmd = p.command(context.WithoutCancel(tb.Context()), append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--rate-limit", "0"}, args...))
+	s.cmd = p.command(context.WithoutCancel(tb.Context()), append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--rate-limit", "0", "--visitor-rate-limit", "0", "--drain-delay", "0s"}, args...))
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
 	if err := s.cmd.Start(); err != nil {
 		tb.Fatal(err)

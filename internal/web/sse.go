@@ -21,10 +21,12 @@ type Stream struct {
 	control *http.ResponseController
 	beat    time.Duration
 
-	mu    sync.Mutex
-	buf   bytes.Buffer
-	timer *time.Timer
-	err   error // of the first write that did not pass; nothing is written afterwards
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	timer   *time.Timer
+	allowed func() error // nil: for ever
+	end     func(error)  // called with the error of allowed
+	err     error        // of the first write that did not pass; nothing is written afterwards
 }
 
 // OpenStream begins a stream of events and its heartbeats; Close ends both. A heartbeat of zero means the default.
@@ -52,8 +54,8 @@ func OpenStream(w http.ResponseWriter, heartbeat time.Duration) (*Stream, error)
 func (s *Stream) Send(id, event string, data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
+	if err := s.pass(); err != nil {
+		return err
 	}
 	if id != "" {
 		s.buf.WriteString("id: " + id + "\n")
@@ -66,6 +68,31 @@ func (s *Stream) Send(id, event string, data []byte) error {
 	s.buf.WriteString("\n\n")
 	s.timer.Reset(s.beat)
 	return s.flush()
+}
+
+// guard has allowed asked before everything that is written. With its first error end is called, and nothing is written
+// any more.
+func (s *Stream) guard(allowed func() error, end func(error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.allowed, s.end = allowed, end
+}
+
+// pass tells whether something may be written now.
+func (s *Stream) pass() error {
+	if s.err == nil && s.allowed != nil {
+		if s.err = s.allowed(); s.err != nil {
+			s.end(s.err)
+		}
+	}
+	return s.err
+}
+
+// broken tells whether the stream cannot be written to any more.
+func (s *Stream) broken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err != nil
 }
 
 // Close stops the heartbeats. Nothing is written after it.
@@ -85,7 +112,7 @@ func (s *Stream) retry(after time.Duration) {
 func (s *Stream) heartbeat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
+	if s.pass() != nil {
 		return
 	}
 	s.buf.WriteString(": \n\n")

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -12,6 +13,7 @@ import (
 // Streams are the open streams of a service. They end together, so that the server can stop.
 type Streams struct {
 	heartbeat time.Duration
+	logger    *slog.Logger
 
 	mu     sync.Mutex
 	open   sync.WaitGroup
@@ -20,13 +22,15 @@ type Streams struct {
 }
 
 // NewStreams makes an empty set. A heartbeat of zero means the default.
-func NewStreams(heartbeat time.Duration) *Streams {
-	return &Streams{heartbeat: heartbeat, stop: make(chan struct{})}
+func NewStreams(logger *slog.Logger, heartbeat time.Duration) *Streams {
+	return &Streams{heartbeat: heartbeat, logger: logger, stop: make(chan struct{})}
 }
 
-// Serve opens a stream and lets tail write to it until tail returns, the client leaves or Close is called; tail's
-// context ends then. It returns an error only when nothing was answered yet.
-func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, tail func(ctx context.Context, out *Stream) error) error {
+// Serve opens a stream and lets tail write to it until tail returns, the client leaves, Close is called, or allowed has
+// an error; tail's context ends then. allowed is asked before each event and with each heartbeat, because a stream
+// outlives whatever its request was let in for; its client comes back and is told why. Serve returns an error only when
+// nothing was answered yet: one of tail is logged.
+func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() error, tail func(ctx context.Context, out *Stream) error) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -43,6 +47,7 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, tail func(ctx co
 	defer out.Close()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
+	out.guard(allowed, cancel)
 	unwatch := make(chan struct{})
 	defer close(unwatch)
 	go func() {
@@ -52,8 +57,12 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, tail func(ctx co
 		case <-unwatch:
 		}
 	}()
-	if err := tail(ctx, out); err != nil && errors.Is(context.Cause(ctx), ErrStopping) {
+	err = tail(ctx, out)
+	switch {
+	case errors.Is(context.Cause(ctx), ErrStopping):
 		out.comeBack()
+	case err != nil && ctx.Err() == nil && !out.broken():
+		s.logger.WarnContext(r.Context(), "a stream ended before its time", "route", r.Pattern, "error", err)
 	}
 	return nil
 }

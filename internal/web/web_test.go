@@ -199,25 +199,32 @@ func TestStreamOverHTTP(t *testing.T) {
 func TestOps(t *testing.T) {
 	t.Parallel()
 	var stalled error
-	o := web.NewOps(nil, web.Check{Name: "inbox", Err: func() error { return stalled }})
-	status := func(path string) int {
+	var logged strings.Builder
+	o := web.NewOps(slog.New(slog.NewTextHandler(&logged, nil)), nil, web.Check{Name: "inbox", Err: func() error { return stalled }})
+	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
 		o.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		return w.Code
+		return w.Code, strings.TrimSpace(w.Body.String())
 	}
-	if got := status("/readyz"); got != 200 {
-		t.Fatalf("ready: %d", got)
+	expect := func(path string, status int, body string) {
+		t.Helper()
+		if code, got := get(path); code != status || got != body {
+			t.Errorf("%s: %d %s, want %d %s", path, code, got, status, body)
+		}
 	}
-	stalled = errors.New("no progress for 30 s")
-	if got := status("/readyz"); got != 503 {
-		t.Fatalf("stalled: %d", got)
+	expect("/readyz", 200, `{"ready":true,"checks":{"inbox":"ok"}}`)
+	stalled = errors.New("dial postgres://root:hunter2@db")
+	expect("/readyz", 503, `{"ready":false,"checks":{"inbox":"failing"}}`)
+	stalled = fault.New(fault.Unavailable, "stalled", "no progress").WithCause(errors.New("dial postgres://root:hunter2@db"))
+	for range 3 {
+		expect("/readyz", 503, `{"ready":false,"checks":{"inbox":"stalled"}}`)
 	}
 	stalled = nil
+	expect("/readyz", 200, `{"ready":true,"checks":{"inbox":"ok"}}`)
+	if lines := strings.Split(strings.TrimSpace(logged.String()), "\n"); len(lines) != 3 || strings.Count(logged.String(), "hunter2") != 2 || !strings.Contains(lines[2], "well again") {
+		t.Errorf("the operator is told each change once, with its whole reason:\n%s", &logged)
+	}
 	o.Drain()
-	if got := status("/readyz"); got != 503 {
-		t.Fatalf("draining: %d", got)
-	}
-	if got := status("/healthz"); got != 200 {
-		t.Fatalf("healthy while draining: %d", got)
-	}
+	expect("/readyz", 503, `{"ready":false,"checks":{"inbox":"ok","process":"stopping"}}`)
+	expect("/healthz", 200, `{"status":"ok"}`)
 }

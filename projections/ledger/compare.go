@@ -14,6 +14,7 @@ import (
 // side is what one model showed.
 type side struct {
 	model  string
+	of     events.Kind // what it shows: conversations, unless it is customers
 	shown  map[string]Shown
 	parked map[string]projections.Parked // by key
 }
@@ -21,13 +22,28 @@ type side struct {
 // compare draws the account up.
 func compare(f *fold, sides []side) Report {
 	c := comparison{fold: f, rows: map[events.Channel]*Row{}}
-	for _, id := range f.wanted() {
-		c.conversation(id, f.conversations[id], sides)
-	}
+	var people *side
+	talks := make([]side, 0, len(sides))
 	for _, s := range sides {
-		c.strangers(s)
+		if s.of == events.KindCustomer {
+			people = &s
+			continue
+		}
+		talks = append(talks, s)
 	}
-	out := Report{Rows: []Row{}, Total: uint64(len(c.holes))}
+	for _, id := range f.wanted() {
+		c.conversation(id, f.conversations[id], talks)
+	}
+	if f.ask.Channel == "" && !f.erasedLater { // a stranger may have been purged before it was counted; nobody knows its channel
+		for _, s := range talks {
+			c.strangers(s, func(id string) bool { return c.conversations[id] != nil }, func(id string) Hole { return Hole{ConversationID: id} })
+		}
+	}
+	out := Report{Rows: []Row{}}
+	if f.ask.Channel == "" {
+		out.Customers = c.customers(people)
+	}
+	out.Total = uint64(len(c.holes))
 	for _, channel := range slices.Sorted(maps.Keys(c.rows)) {
 		out.Rows = append(out.Rows, *c.rows[channel])
 	}
@@ -83,13 +99,13 @@ func (c *comparison) conversation(id string, conv *conversation, sides []side) {
 			problems = []string{"waits for an operator"}
 		}
 		if len(problems) > 0 {
-			c.hole(s, id, conv, problems)
+			c.hole(s, Hole{ConversationID: id}, conv.customer, problems)
 		}
 	}
 }
 
 func (c *comparison) parkedInWindow(s side, id string) bool {
-	p, ok := s.parked[events.Aggregate{Org: c.ask.Org, Kind: events.KindConversation, ID: id}.String()]
+	p, ok := s.parked[c.key(events.KindConversation, id)]
 	return ok && p.Sequence > c.after && p.Sequence <= c.through
 }
 
@@ -128,27 +144,30 @@ func (c *comparison) gaps(conv *conversation, s Shown) (missing Tally, problems 
 	return missing, problems
 }
 
-// strangers are conversations that a model shows and the log does not have.
-func (c *comparison) strangers(s side) {
-	if c.erasedLater || c.ask.Channel != "" {
-		return // it may have been purged before it was counted; nobody knows its channel
-	}
+// key is by which an aggregate of the org is parked.
+func (c *comparison) key(kind events.Kind, id string) string {
+	return events.Aggregate{Org: c.ask.Org, Kind: kind, ID: id}.String()
+}
+
+// strangers are what a model shows and the log does not have.
+func (c *comparison) strangers(s side, known func(id string) bool, hole func(id string) Hole) {
 	for _, id := range slices.Sorted(maps.Keys(s.shown)) {
-		if c.conversations[id] == nil && s.shown[id].Sequence > c.after && s.shown[id].Sequence <= c.through {
-			c.hole(s, id, &conversation{}, []string{"is shown, although the log does not have it"})
+		if !known(id) && s.shown[id].Sequence > c.after && s.shown[id].Sequence <= c.through {
+			c.hole(s, hole(id), "", []string{"is shown, although the log does not have it"})
 		}
 	}
 }
 
-// hole notes what is wrong with a conversation, and that it is parked when that is why.
-func (c *comparison) hole(s side, id string, conv *conversation, problems []string) {
+// hole notes what is wrong with a conversation or a customer, and that it is parked when that is why.
+func (c *comparison) hole(s side, h Hole, customer string, problems []string) {
 	for _, a := range []events.Aggregate{
-		{Org: c.ask.Org, Kind: events.KindConversation, ID: id},
-		{Org: c.ask.Org, Kind: events.KindCustomer, ID: conv.customer},
+		{Org: c.ask.Org, Kind: events.KindConversation, ID: h.ConversationID},
+		{Org: c.ask.Org, Kind: events.KindCustomer, ID: customer},
 	} {
 		if p, ok := s.parked[a.String()]; ok {
 			problems = append(problems, fmt.Sprintf("%s %s is parked at event %d (%s)", a.Kind, a.ID, p.Sequence, p.Type))
 		}
 	}
-	c.holes = append(c.holes, Hole{Model: s.model, ConversationID: id, Problem: strings.Join(problems, "; ")})
+	h.Model, h.Problem = s.model, strings.Join(problems, "; ")
+	c.holes = append(c.holes, h)
 }

@@ -86,7 +86,7 @@ func TestCompare(t *testing.T) {
 func TestStrangersAreNamed(t *testing.T) {
 	t.Parallel()
 	shown := func(sequence uint64) []side {
-		return []side{{model: "m", shown: map[string]Shown{"x": {ConversationID: "x", Messages: 1, Sequence: sequence}}}}
+		return []side{{model: "m", shown: map[string]Shown{"x": {ID: "x", Messages: 1, Sequence: sequence}}}}
 	}
 	h := (&history{}).customer("u", events.CustomerRenamed{}, events.CustomerRenamed{})
 	if r := compare(h.fold(Question{}, 0), shown(2)); r.Total != 1 || !strings.Contains(r.Holes[0].Problem, "the log does not have it") {

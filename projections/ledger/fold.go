@@ -16,13 +16,15 @@ import (
 type fold struct {
 	ask   Question
 	head  uint64
-	needs []uint64 // by partition: the last event that a model must have applied
+	needs []uint64 // by partition: the last event that a model of conversations must have applied
+	known []uint64 // and a model of customers
 
 	clock          time.Time // of the newest event so far
 	after, through uint64    // the window as sequences: (after, through]
 	begun, ended   bool
 
 	conversations map[string]*conversation
+	people        map[string]*person
 	into          map[string]string // customers who were merged
 	erased        map[string]uint64 // customers, and where in the log
 	erasedLater   bool              // somebody was, after the head
@@ -44,8 +46,8 @@ func (a amount) messages() uint64 { return uint64(a.received) + uint64(a.written
 
 func newFold(q Question, head uint64, partitions int) *fold {
 	return &fold{
-		ask: q, head: head, needs: make([]uint64, partitions),
-		conversations: map[string]*conversation{}, into: map[string]string{}, erased: map[string]uint64{},
+		ask: q, head: head, needs: make([]uint64, partitions), known: make([]uint64, partitions),
+		conversations: map[string]*conversation{}, people: map[string]*person{}, into: map[string]string{}, erased: map[string]uint64{},
 	}
 }
 
@@ -58,6 +60,7 @@ func (f *fold) add(r events.Recorded) {
 	switch r.Kind {
 	case events.KindCustomer:
 		f.fate(r)
+		f.person(r)
 	case events.KindConversation:
 		f.conversation(r)
 	default:
@@ -65,6 +68,9 @@ func (f *fold) add(r events.Recorded) {
 	}
 	if r.Partition < len(f.needs) {
 		f.needs[r.Partition] = r.Sequence
+		if r.Kind == events.KindCustomer {
+			f.known[r.Partition] = r.Sequence
+		}
 	}
 }
 

@@ -251,6 +251,11 @@ func TestNeedsAreOfTheOrgAlone(t *testing.T) {
 	if !reflect.DeepEqual(f.needs, want) {
 		t.Errorf("got %v, want %v", f.needs, want)
 	}
+	known := make([]uint64, 4) // who shows customers waits for no conversation
+	known[h.list[2].Partition] = h.list[2].Sequence
+	if !reflect.DeepEqual(f.known, known) {
+		t.Errorf("got %v, want %v", f.known, known)
+	}
 }
 
 func parkedAt(id string, sequence uint64) map[string]projections.Parked {

@@ -1,9 +1,10 @@
 // Package ledger proves that nothing disappears: it holds what the log accepted against what each read model shows, for
-// one org, by channel and window, and names every conversation for which the two differ.
+// one org, by channel and window, and names every conversation and every customer for which the two differ.
 //
 // The log is folded up to a head that is fixed first (fold.go); the models are waited for until they have applied all of
 // it; what they show is compared with the fold (compare.go), which is pure. A model that is not that far is reported as
-// behind, never as a hole. For each channel and each model: accepted = shown + excused + missing.
+// behind, never as a hole. For each channel and each model: accepted = shown + excused + missing. Customers have no channel
+// and an account of their own (people.go).
 //
 // Deliveries have no events yet. Once they do, the messages that the desk wrote are split further: accepted = delivered +
 // failed + held + in flight, which is one more state of a message in the fold and one more side of a row. The package
@@ -14,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -36,10 +38,10 @@ type Ask struct {
 	IDs            []string // of the conversations that matter; a model may give others too
 }
 
-// Shown is what a model shows of one conversation.
+// Shown is what a model shows of one conversation, or of one customer.
 type Shown struct {
-	ConversationID  string
-	Messages, Notes uint64
+	ID              string
+	Messages, Notes uint64 // of a conversation
 	// Sequence of the last event that the model has applied to it, as far as it knows.
 	Sequence uint64
 	// Ranged says that Messages and Notes are those of the window alone. Otherwise they are all up to Sequence.
@@ -49,12 +51,14 @@ type Shown struct {
 // Model is one read model.
 type Model interface {
 	Name() string
+	// Of is what it shows: events.KindConversation or events.KindCustomer.
+	Of() events.Kind
 	// Await returns once all events up to a sequence in each partition are applied or parked. Any error but the
 	// context's own means that the model is behind.
 	Await(ctx context.Context, through []uint64, longest time.Duration) error
 	// Lag is how far it is behind, for the report.
 	Lag(ctx context.Context) (projections.AsOf, error)
-	// Shown hands over what the model shows, each conversation once, in any order.
+	// Shown hands over what the model shows, each conversation or customer once, in any order.
 	Shown(ctx context.Context, ask Ask, fn func(Shown)) error
 	// Parked lists the keys that wait for an operator, of any org.
 	Parked(ctx context.Context) ([]projections.Parked, error)
@@ -77,7 +81,7 @@ type Ledger struct {
 }
 
 // Account holds the log up to now against the models. It reads the whole log once, and keeps some hundred bytes for each
-// conversation of the org. Errors: those of the log, and of the context. That a model cannot be asked is part of the
+// conversation and customer of the org. Errors: those of the log, and of the context. That a model cannot be asked is part of the
 // report.
 func (l *Ledger) Account(ctx context.Context, q Question) (Report, error) {
 	if err := l.Log.Sync(ctx); err != nil {
@@ -92,7 +96,11 @@ func (l *Ledger) Account(ctx context.Context, q Question) (Report, error) {
 	var sides []side
 	var behind []Behind
 	for _, m := range l.models(q) {
-		s, err := l.ask(ctx, m, account.needs, ask)
+		needs := account.needs
+		if m.Of() == events.KindCustomer {
+			needs = account.known
+		}
+		s, err := l.ask(ctx, m, needs, ask)
 		if ctx.Err() != nil {
 			return Report{}, ctx.Err()
 		}
@@ -133,17 +141,13 @@ func (l *Ledger) read(ctx context.Context, from, through uint64, fn func(events.
 	return nil
 }
 
+// models are those that a question is for: of a channel, none that shows customers.
 func (l *Ledger) models(q Question) []Model {
-	if len(q.Models) == 0 {
-		return l.Models
-	}
 	var out []Model
 	for _, m := range l.Models {
-		for _, name := range q.Models {
-			if m.Name() == name {
-				out = append(out, m)
-				break
-			}
+		wanted := len(q.Models) == 0 || slices.Contains(q.Models, m.Name())
+		if wanted && (q.Channel == "" || m.Of() != events.KindCustomer) {
+			out = append(out, m)
 		}
 	}
 	return out
@@ -158,7 +162,7 @@ func (l *Ledger) ask(ctx context.Context, m Model, needs []uint64, ask Ask) (sid
 	if err := m.Await(ctx, needs, longest); err != nil {
 		return side{}, err
 	}
-	s := side{model: m.Name(), shown: map[string]Shown{}, parked: map[string]projections.Parked{}}
+	s := side{model: m.Name(), of: m.Of(), shown: map[string]Shown{}, parked: map[string]projections.Parked{}}
 	parked, err := m.Parked(ctx)
 	if err != nil {
 		return side{}, err
@@ -168,7 +172,7 @@ func (l *Ledger) ask(ctx context.Context, m Model, needs []uint64, ask Ask) (sid
 			s.parked[p.Key()] = p
 		}
 	}
-	return s, m.Shown(ctx, ask, func(row Shown) { s.shown[row.ConversationID] = row })
+	return s, m.Shown(ctx, ask, func(row Shown) { s.shown[row.ID] = row })
 }
 
 // behind says what is known of a model that cannot be compared.

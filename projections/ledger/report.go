@@ -7,11 +7,12 @@ const MaxHoles = 100
 
 // Report is an account. It is whole when there is neither a hole nor a model behind.
 type Report struct {
-	Position events.Position // everything up to here was counted
-	Rows     []Row           // by channel
-	Holes    []Hole          // at most MaxHoles, by model and conversation
-	Total    uint64          // of all holes
-	Behind   []Behind
+	Position  events.Position // everything up to here was counted
+	Rows      []Row           // by channel
+	Customers *People         // nil when a channel was asked for: customers have none
+	Holes     []Hole          // at most MaxHoles, by model and conversation or customer
+	Total     uint64          // of all holes
+	Behind    []Behind
 }
 
 // Tally is an amount of what customers and agents brought in.
@@ -48,10 +49,19 @@ type Side struct {
 	Missing Tally
 }
 
-// Hole is one conversation that a model does not show as it was accepted.
+// People is the account of the customers: Accepted = Shown + Excused + Missing, when they were compared.
+type People struct {
+	Accepted       uint64 // who became known in the window
+	Excused        uint64 // of the accepted: erased since
+	Compared       bool   // the read model was asked, and is not behind
+	Shown, Missing uint64
+}
+
+// Hole is one conversation or customer that a model does not show as it was accepted.
 type Hole struct {
 	Model          string
-	ConversationID string
+	ConversationID string // empty: it is about a customer
+	CustomerID     string
 	Problem        string // for people; names "parked" when that is why
 }
 

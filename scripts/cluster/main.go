@@ -42,6 +42,7 @@ type layout struct {
 
 type cluster struct {
 	dir, tidemark, nats string
+	flags               []string // of every target, besides its own
 	logger              *slog.Logger
 	mu                  sync.Mutex
 	layout              layout
@@ -151,9 +152,11 @@ func (c *cluster) startTarget(group *run.Group, target string, port int) {
 	c.mu.Lock()
 	c.layout.HTTP[target] = "http://" + address
 	c.mu.Unlock()
-	group.Go(target, c.process(target, c.tidemark, "serve",
-		"--targets", target, "--data", filepath.Join(c.dir, target), "--listen", address,
-		"--nats", strings.Join(c.layout.NATS, ","), "--replicas", strconv.Itoa(nodes), "--postgres", c.layout.Postgres))
+	args := append([]string{
+		"serve", "--targets", target, "--data", filepath.Join(c.dir, target), "--listen", address,
+		"--nats", strings.Join(c.layout.NATS, ","), "--replicas", strconv.Itoa(nodes), "--postgres", c.layout.Postgres,
+	}, c.flags...)
+	group.Go(target, c.process(target, c.tidemark, args...))
 }
 
 // process runs a program until ctx ends; its output goes to DIR/<name>.log.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -137,7 +136,7 @@ func (s *Service) index(ctx context.Context) (*AsOf, string) {
 	case err != nil:
 		return nil, reason(err)
 	case status.AsOf.Position.IsZero():
-		return nil, cmp.Or(status.Reason, status.State)
+		return nil, status.State // why is in the log of the search indexer
 	}
 	return asOf(status.AsOf), ""
 }
@@ -165,10 +164,7 @@ func (s *Service) lag(ctx context.Context, _ *struct{}) (*Answer[List[Lag]], err
 }
 
 // StepInput names the projection of a step. The steps are idempotent by themselves.
-type StepInput struct {
-	Writing
-	ProjectionName
-}
+type StepInput struct{ ProjectionName }
 
 // Accepted answers a step that goes on in the background.
 type Accepted struct {

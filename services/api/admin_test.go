@@ -1,11 +1,13 @@
 package api_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/services/api"
 )
 
@@ -48,4 +50,21 @@ func TestAdmin(t *testing.T) {
 	}
 	none := setup(t, func(_ *bundle, d *api.Deps) { d.Admin = nil })
 	none.refused(503, "admin_unavailable", "GET", "/v1/admin/parked", none.acme.adminKey, nil)
+}
+
+// closedIndex is an index that cannot be opened, for a reason that is the operator's alone.
+type closedIndex struct{ *memory }
+
+func (closedIndex) Status(context.Context) (search.Status, error) {
+	return search.Status{State: "failing", Reason: "open /srv/secret/search: no space left on device"}, nil
+}
+
+func TestWhyTheIndexIsAwayStaysInside(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(b *bundle, d *api.Deps) { d.Reads.Search = closedIndex{&memory{log: b.log}} })
+	for _, path := range []string{"/v1/admin/lag", "/v1/admin/projections"} {
+		if a := b.ok(200, "GET", path, b.acme.adminKey, nil); a.str("items.1.reason") != "failing" {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
 }

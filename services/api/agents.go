@@ -71,7 +71,7 @@ type CreateAgent struct {
 		Name     string      `json:"name" minLength:"1" maxLength:"200"`
 		Email    string      `json:"email" minLength:"3" maxLength:"254"`
 		Role     events.Role `json:"role,omitempty" enum:"admin,agent" default:"agent"`
-		Capacity int         `json:"capacity,omitempty" minimum:"0" maximum:"1000" default:"5"`
+		Capacity *int        `json:"capacity,omitempty" minimum:"0" maximum:"1000" default:"5"` // a pointer: huma takes a plain 0 for nothing and puts the default there
 	}
 }
 
@@ -80,7 +80,7 @@ func (s *Service) createAgent(ctx context.Context, in *CreateAgent) (*Written[Do
 	m := in.meta(ctx, in.Body)
 	id := command.DeriveID("agent", org, m.ID)
 	r, err := s.agents.Handle(ctx, org, id, m, agent.Create{
-		Name: in.Body.Name, Email: in.Body.Email, Role: in.Body.Role, Capacity: in.Body.Capacity,
+		Name: in.Body.Name, Email: in.Body.Email, Role: in.Body.Role, Capacity: *in.Body.Capacity,
 	})
 	return s.configured(ctx, id, r, err)
 }

@@ -38,6 +38,7 @@ type Deps struct {
 	Logger      *slog.Logger        // nil: nothing is logged
 	Clock       func() time.Time    // nil: time.Now
 	Limit       web.Limit           // for each key; zero: no limit
+	Timeout     time.Duration       // of an answer that is no stream; zero: 15 s
 	MaxWait     time.Duration       // for min_position; zero: 5 s
 	Starting    time.Duration       // how long a request waits for the directory; zero: 5 s
 	Heartbeat   time.Duration       // of streams; zero: the default
@@ -63,6 +64,9 @@ func New(d Deps) (*Service, error) {
 	if d.Clock == nil {
 		d.Clock = time.Now
 	}
+	if d.Timeout == 0 {
+		d.Timeout = 15 * time.Second
+	}
 	if d.MaxWait == 0 {
 		d.MaxWait = 5 * time.Second
 	}
@@ -71,10 +75,10 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{
 		Deps:    d,
-		ops:     web.NewOps(d.Gatherer, d.Health...),
+		ops:     web.NewOps(d.Logger, d.Gatherer, d.Health...),
 		limiter: web.NewLimiter(d.Limit),
 		kinds:   newKinds(d.Loop),
-		streams: web.NewStreams(d.Heartbeat),
+		streams: web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()
 	s.api = newHuma(mux)

@@ -30,6 +30,7 @@ var (
 // caller is who asks, and how: what handlers need of the request besides their input.
 type caller struct {
 	directory.Key
+	hash   [sha256.Size]byte // of the key
 	method string
 	url    *url.URL
 }
@@ -51,7 +52,7 @@ func callerOf(ctx context.Context) *caller {
 // authenticate lets only requests with a working key through, as many as the key may make.
 func (s *Service) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key, err := s.identify(r)
+		key, hash, err := s.identify(r)
 		if err == nil {
 			err = s.limiter.Check(w.Header(), key.ID, s.Clock())
 		}
@@ -59,28 +60,29 @@ func (s *Service) authenticate(next http.Handler) http.Handler {
 			web.WriteError(w, r, s.Logger, err)
 			return
 		}
-		ctx := context.WithValue(r.Context(), callerKey{}, &caller{Key: key, method: r.Method, url: r.URL})
+		ctx := context.WithValue(r.Context(), callerKey{}, &caller{Key: key, hash: hash, method: r.Method, url: r.URL})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
 // identify finds the key of a request. A key that is not known is looked for again once the directory has caught up.
-func (s *Service) identify(r *http.Request) (directory.Key, error) {
+func (s *Service) identify(r *http.Request) (key directory.Key, hash [sha256.Size]byte, err error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || !strings.HasPrefix(token, keyPrefix) {
-		return directory.Key{}, errUnauthenticated
+		return key, hash, errUnauthenticated
 	}
-	hash := sha256.Sum256([]byte(token))
-	if key, ok := s.Directory.Key(hash); ok {
-		return key, nil
+	hash = sha256.Sum256([]byte(token))
+	key, ok := s.Directory.Key(hash)
+	if ok {
+		return key, hash, nil
 	}
 	if err := s.ready(r.Context()); err != nil {
-		return directory.Key{}, err
+		return key, hash, err
 	}
-	if key, ok := s.Directory.Key(hash); ok {
-		return key, nil
+	if key, ok = s.Directory.Key(hash); !ok {
+		err = errUnauthenticated
 	}
-	return directory.Key{}, errUnauthenticated
+	return key, hash, err
 }
 
 // ready waits, not for long, until the directory has caught up once.

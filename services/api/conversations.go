@@ -173,6 +173,15 @@ func (s *Service) change(ctx context.Context, in ChangeConversation, body any, c
 	return done(in.ID, r), nil
 }
 
+// refuse answers a change that names what is not there, or no longer: as the first time when it was made before that.
+func (s *Service) refuse(ctx context.Context, in ChangeConversation, body any, refusal error) (*Written[Done], error) {
+	r, err := s.conversations.Refuse(ctx, callerOf(ctx).OrgID, in.ID, in.meta(ctx, body), refusal)
+	if err != nil {
+		return nil, err
+	}
+	return done(in.ID, r), nil
+}
+
 func conversationOf(c inbox.Conversation) Conversation {
 	out := Conversation{
 		ID: c.ID, CustomerID: c.CustomerID, Channel: c.Channel, ChannelID: some(c.ChannelID), Subject: c.Subject,

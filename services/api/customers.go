@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -44,7 +45,7 @@ type Entry struct {
 
 func (s *Service) registerCustomers() {
 	const tag = "Customers"
-	reading := []string{"not_yet", "position_unknown", "cursor_invalid", "cursor_mismatch"}
+	reading := []string{"not_yet", "position_unknown", "cursor_invalid", "cursor_mismatch", "log_unavailable"}
 	add(s, operation{
 		id: "list-customers", method: http.MethodGet, path: "/v1/customers", tag: tag,
 		summary: "List customers by name", codes: append([]string{"identity_invalid"}, reading...),
@@ -75,23 +76,26 @@ type ListCustomers struct {
 }
 
 func (s *Service) listCustomers(ctx context.Context, in *ListCustomers) (*Answer[List[Customer]], error) {
+	org := callerOf(ctx).OrgID
 	q := customers.Query{NamePrefix: in.Name, Limit: in.Limit, Cursor: in.Cursor}
 	ids, err := identities(CustomerRef{Email: in.Email, Phone: in.Phone, ExternalID: in.ExternalID})
 	if err != nil {
 		return nil, err
 	}
+	var fresh *AsOf
 	switch len(ids) {
 	case 0:
+		fresh, err = s.fresh(ctx, in.Reading, customersModel)
 	case 1:
 		q.Identity = ids[0]
+		fresh, err = s.freshIdentity(ctx, org, q.Identity, in.Reading, customersModel)
 	default:
-		return nil, wrong("query", "asks for more than one address")
+		err = wrong("query", "asks for more than one address")
 	}
-	fresh, err := s.fresh(ctx, in.Reading, customersModel)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Reads.Customers.List(ctx, callerOf(ctx).OrgID, q)
+	page, err := s.Reads.Customers.List(ctx, org, q)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +108,19 @@ type GetCustomer struct {
 	Reading
 }
 
+// getCustomer reads from the read model. One that it does not know yet although the log has them is waited for.
 func (s *Service) getCustomer(ctx context.Context, in *GetCustomer) (*Answer[CustomerWithAsOf], error) {
-	fresh, err := s.fresh(ctx, in.Reading, customersModel)
+	org := callerOf(ctx).OrgID
+	fresh, err := s.freshCustomer(ctx, org, in.ID, in.Reading, customersModel)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Reads.Customers.Get(ctx, callerOf(ctx).OrgID, in.ID)
+	c, err := s.Reads.Customers.Get(ctx, org, in.ID)
+	if errors.Is(err, customers.ErrNotFound) {
+		if fresh, err = s.unseenCustomer(ctx, org, in.ID, customersModel); err == nil {
+			c, err = s.Reads.Customers.Get(ctx, org, in.ID)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +137,22 @@ type CustomerTimeline struct {
 
 func (s *Service) customerTimeline(ctx context.Context, in *CustomerTimeline) (*Answer[List[Entry]], error) {
 	org := callerOf(ctx).OrgID
-	fresh, err := s.fresh(ctx, in.Reading, timelineModel, customersModel)
+	fresh, err := s.freshCustomer(ctx, org, in.ID, in.Reading, timelineModel, customersModel)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Reads.Timeline.ByCustomer(ctx, org, in.ID, timeline.Query{Limit: in.Limit, Cursor: in.Cursor, IncludeNotes: in.Notes})
-	if err == nil && len(page.Items) == 0 {
-		_, err = s.Reads.Customers.Get(ctx, org, in.ID) // nothing said, or nobody there?
+	read := func() (timeline.Page, error) {
+		page, err := s.Reads.Timeline.ByCustomer(ctx, org, in.ID, timeline.Query{Limit: in.Limit, Cursor: in.Cursor, IncludeNotes: in.Notes})
+		if err == nil && len(page.Items) == 0 {
+			_, err = s.Reads.Customers.Get(ctx, org, in.ID) // nothing said, or nobody there?
+		}
+		return page, err
+	}
+	page, err := read()
+	if errors.Is(err, customers.ErrNotFound) { // or not yet
+		if fresh, err = s.unseenCustomer(ctx, org, in.ID, timelineModel, customersModel); err == nil {
+			page, err = read()
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -66,6 +66,7 @@ func TestHostile(t *testing.T) {
 		"query not utf-8":          {"GET", "/v1/search?q=%ff", ``, nil, 400, "text_refused", "query.q"},
 		"query that cannot be":     {"GET", "/v1/search?q=%22open", ``, nil, 422, "query_invalid", "query.q"},
 		"stream from nonsense":     {"GET", "/v1/stream", ``, []string{"Last-Event-ID", "7"}, 422, "validation_failed", "header.Last-Event-ID"},
+		"stream of no id":          {"GET", "/v1/stream?conversation=a.b", ``, nil, 422, "validation_failed", "query.conversation"},
 		"tag that is too long":     {"PUT", "/v1/conversations/" + id + "/tags/" + strings.Repeat("x", 65), ``, nil, 422, "validation_failed", "path.tag"},
 		"attribute of a bad type":  {"PATCH", "/v1/conversations/" + id + "/attributes", `{"a":[1]}`, nil, 422, "attributes_invalid", ""},
 		"two customers in one":     {"GET", "/v1/customers?email=a@example.com&phone=%2B49301234567", ``, nil, 422, "validation_failed", "query"},

@@ -9,7 +9,6 @@ import (
 
 // Import is some lines of a file.
 type Import struct {
-	Writing
 	Body struct {
 		Lines []string `json:"lines" minItems:"1" maxItems:"10000" nullable:"false" doc:"Each a JSON object: id, channel, company or subject, customer {name, email, phone, handle, external_id}, messages [{at, from, text}], oldest first. Empty lines are passed over."`
 	}
@@ -35,7 +34,7 @@ func (s *Service) registerImport() {
 		summary: "Bring conversations of another system in",
 		doc: "Each line's conversation is written whole or not at all. Ids follow from the ids in the lines, so sending lines again " +
 			"adds nothing, and a conversation that has grown since gets what is new. Messages keep their own times.",
-		codes: []string{"event_too_large"},
+		codes: append([]string{"event_too_large"}, writeCodes...), longest: slow,
 	}, s.importLines)
 }
 

@@ -61,14 +61,12 @@ type IssueKey struct {
 func (s *Service) issueKey(ctx context.Context, in *IssueKey) (*Written[Issued], error) {
 	c := callerOf(ctx)
 	agentID := c.agent(in.Body.AgentID)
-	if err := s.needAgent(c.OrgID, "body.agent_id", agentID); err != nil {
-		return nil, err
-	}
 	m := in.meta(ctx, in.Body)
 	id := command.DeriveID("key", c.OrgID, m.ID)
 	secret := keyPrefix + rand.Text() + rand.Text()
 	hash := sha256.Sum256([]byte(secret))
-	r, err := s.keys.Handle(ctx, c.OrgID, id, m, key.Issue{AgentID: agentID, Name: in.Body.Name, Role: in.Body.Role, Hash: hash[:]})
+	issue := key.Issue{AgentID: agentID, Name: in.Body.Name, Role: in.Body.Role, Hash: hash[:]}
+	r, err := handleUnless(ctx, s.needAgent(c.OrgID, "body.agent_id", agentID), s.keys, c.OrgID, id, m, key.Command(issue))
 	if err != nil {
 		return nil, err
 	}

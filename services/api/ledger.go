@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -21,6 +22,7 @@ type LedgerReport struct {
 	From       *time.Time     `json:"from" doc:"Null: from the beginning."`
 	To         *time.Time     `json:"to" doc:"Exclusive. Null: up to position."`
 	Rows       []LedgerRow    `json:"rows" nullable:"false" doc:"By channel. In each, accepted = shown + missing + excused for every model."`
+	Customers  *LedgerPeople  `json:"customers" doc:"Null when a channel was asked for: customers have none."`
 	Holes      []LedgerHole   `json:"holes" nullable:"false" doc:"At most 100 of them."`
 	HolesTotal uint64         `json:"holes_total"`
 	Behind     []LedgerBehind `json:"behind" nullable:"false" doc:"Models that could not be compared, because they have not read that far or cannot be asked."`
@@ -56,10 +58,19 @@ type LedgerSide struct {
 	Missing LedgerTally `json:"missing"`
 }
 
-// LedgerHole is a conversation that a model does not show as it was accepted.
+// LedgerPeople is the account of the customers: accepted = shown + missing + excused, when they were compared.
+type LedgerPeople struct {
+	Accepted uint64  `json:"accepted" doc:"Who became known in the window."`
+	Excused  uint64  `json:"excused" doc:"Of the accepted: erased since."`
+	Shown    *uint64 `json:"shown" doc:"Null when they were not compared."`
+	Missing  *uint64 `json:"missing" doc:"Null when they were not compared."`
+}
+
+// LedgerHole is a conversation or a customer that a model does not show as it was accepted.
 type LedgerHole struct {
 	Model          string `json:"model"`
-	ConversationID string `json:"conversation_id"`
+	ConversationID string `json:"conversation_id,omitempty" doc:"Absent when it is about a customer."`
+	CustomerID     string `json:"customer_id,omitempty" doc:"Absent when it is about a conversation."`
 	Problem        string `json:"problem" doc:"For people."`
 }
 
@@ -75,9 +86,9 @@ func (s *Service) registerLedger() {
 	add(s, operation{
 		id: "ledger", method: http.MethodGet, path: "/v1/admin/ledger", tag: "Admin", admin: true,
 		summary: "Hold what was accepted against what each read model shows",
-		doc: "Reads the whole log up to now, waits a moment for the models to be that far, and names every conversation that a model " +
-			"does not show as it was accepted. A model that lags longer is behind, which is not a hole.",
-		codes: []string{"admin_unavailable", "log_unavailable"},
+		doc: "Reads the whole log up to now, waits a moment for the models to be that far, and names every conversation and customer " +
+			"that a model does not show as it was accepted. A model that lags longer is behind, which is not a hole.",
+		codes: []string{"admin_unavailable", "log_unavailable"}, longest: slow,
 	}, s.ledger)
 }
 
@@ -86,7 +97,7 @@ type LedgerInput struct {
 	From    time.Time `query:"from" doc:"What the log stored from then on."`
 	To      time.Time `query:"to" doc:"What the log stored before."`
 	Channel string    `query:"channel" enum:"chat,email,sms,x,facebook"`
-	Models  []string  `query:"models" maxItems:"3" enum:"inbox,timeline,search" doc:"Default: all."`
+	Models  []string  `query:"models" maxItems:"4" enum:"inbox,timeline,customers,search" doc:"Default: all."`
 }
 
 func (s *Service) ledger(ctx context.Context, in *LedgerInput) (*Answer[LedgerReport], error) {
@@ -95,6 +106,9 @@ func (s *Service) ledger(ctx context.Context, in *LedgerInput) (*Answer[LedgerRe
 	}
 	if !in.To.IsZero() && !in.To.After(in.From) {
 		return nil, wrong("query.to", "must be after from")
+	}
+	if in.Channel != "" && slices.Contains(in.Models, customersModel) {
+		return nil, wrong("query.models", "customers have no channel")
 	}
 	r, err := s.Ledger.Account(ctx, ledger.Question{
 		Org: callerOf(ctx).OrgID, From: in.From, To: in.To, Channel: events.Channel(in.Channel), Models: in.Models,
@@ -107,7 +121,7 @@ func (s *Service) ledger(ctx context.Context, in *LedgerInput) (*Answer[LedgerRe
 	}
 	return &Answer[LedgerReport]{LedgerReport{
 		Position: r.Position.String(), From: someTime(in.From), To: someTime(in.To),
-		Rows: each(r.Rows, ledgerRow), HolesTotal: r.Total,
+		Rows: each(r.Rows, ledgerRow), Customers: ledgerPeople(r.Customers), HolesTotal: r.Total,
 		Holes: each(r.Holes, func(h ledger.Hole) LedgerHole { return LedgerHole(h) }),
 		Behind: each(r.Behind, func(b ledger.Behind) LedgerBehind {
 			return LedgerBehind{Model: b.Model, Problem: b.Problem, LagEvents: b.LagEvents, LagSeconds: b.LagSeconds}
@@ -129,6 +143,17 @@ func ledgerRow(r ledger.Row) LedgerRow {
 		Excused:  LedgerTally(r.Excused),
 		Inbox:    side(inboxModel), Timeline: side(timelineModel), Search: side(searchIndex),
 	}
+}
+
+func ledgerPeople(p *ledger.People) *LedgerPeople {
+	if p == nil {
+		return nil
+	}
+	out := &LedgerPeople{Accepted: p.Accepted, Excused: p.Excused}
+	if p.Compared {
+		out.Shown, out.Missing = &p.Shown, &p.Missing
+	}
+	return out
 }
 
 // someTime is a pointer to t, or nil when t is zero.

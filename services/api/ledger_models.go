@@ -6,19 +6,22 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/customers"
 	"github.com/tidemark-desk/tidemark/projections/inbox"
 	"github.com/tidemark-desk/tidemark/projections/ledger"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 )
 
-// NewLedger is the ledger over the read models that show conversations. The pool's search_path has all of them.
+// NewLedger is the ledger over the read models that show conversations and customers. The pool's search_path has all of them.
 func NewLedger(log ledger.Log, pool *pgxpool.Pool, freshness *projections.Freshness, index *search.Client, wait time.Duration) *ledger.Ledger {
 	kept := func(name string) keptModel { return keptModel{name: name, pool: pool, freshness: freshness} }
 	return &ledger.Ledger{Log: log, Wait: wait, Models: []ledger.Model{
 		ledgerInbox{kept(inboxModel), inbox.NewReader(pool)},
 		ledgerTimeline{kept(timelineModel), timeline.NewReader(pool)},
+		ledgerCustomers{kept(customersModel), customers.NewReader(pool)},
 		ledgerSearch{index},
 	}}
 }
@@ -31,6 +34,8 @@ type keptModel struct {
 }
 
 func (m keptModel) Name() string { return m.name }
+
+func (keptModel) Of() events.Kind { return events.KindConversation }
 
 func (m keptModel) Await(ctx context.Context, through []uint64, longest time.Duration) error {
 	return m.freshness.AwaitThrough(ctx, m.name, through, longest)
@@ -51,7 +56,7 @@ type ledgerInbox struct {
 
 func (m ledgerInbox) Shown(ctx context.Context, ask ledger.Ask, fn func(ledger.Shown)) error {
 	return m.reader.Counts(ctx, ask.Org, func(c inbox.Count) {
-		fn(ledger.Shown{ConversationID: c.ConversationID, Messages: c.Messages, Notes: c.Notes, Sequence: c.Sequence})
+		fn(ledger.Shown{ID: c.ConversationID, Messages: c.Messages, Notes: c.Notes, Sequence: c.Sequence})
 	})
 }
 
@@ -62,7 +67,20 @@ type ledgerTimeline struct {
 
 func (m ledgerTimeline) Shown(ctx context.Context, ask ledger.Ask, fn func(ledger.Shown)) error {
 	return m.reader.Counts(ctx, ask.Org, ask.After, ask.Through, func(c timeline.Count) {
-		fn(ledger.Shown{ConversationID: c.ConversationID, Messages: c.Messages, Notes: c.Notes, Sequence: c.Sequence, Ranged: true})
+		fn(ledger.Shown{ID: c.ConversationID, Messages: c.Messages, Notes: c.Notes, Sequence: c.Sequence, Ranged: true})
+	})
+}
+
+type ledgerCustomers struct {
+	keptModel
+	reader *customers.Reader
+}
+
+func (ledgerCustomers) Of() events.Kind { return events.KindCustomer }
+
+func (m ledgerCustomers) Shown(ctx context.Context, ask ledger.Ask, fn func(ledger.Shown)) error {
+	return m.reader.Counts(ctx, ask.Org, func(c customers.Count) {
+		fn(ledger.Shown{ID: c.CustomerID, Sequence: c.Sequence})
 	})
 }
 
@@ -70,6 +88,8 @@ func (m ledgerTimeline) Shown(ctx context.Context, ask ledger.Ask, fn func(ledge
 type ledgerSearch struct{ index *search.Client }
 
 func (m ledgerSearch) Name() string { return searchIndex }
+
+func (ledgerSearch) Of() events.Kind { return events.KindConversation }
 
 // Await asks again and again: the index tells how far it is, and may be opening still.
 func (m ledgerSearch) Await(ctx context.Context, through []uint64, longest time.Duration) error {
@@ -128,6 +148,6 @@ func (m ledgerSearch) Parked(ctx context.Context) ([]projections.Parked, error) 
 
 func (m ledgerSearch) Shown(ctx context.Context, ask ledger.Ask, fn func(ledger.Shown)) error {
 	return m.index.Have(ctx, ask.Org, ask.IDs, func(h search.Have) {
-		fn(ledger.Shown{ConversationID: h.ID, Messages: h.Messages, Notes: h.Notes, Sequence: h.Position})
+		fn(ledger.Shown{ID: h.ID, Messages: h.Messages, Notes: h.Notes, Sequence: h.Position})
 	})
 }

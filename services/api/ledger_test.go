@@ -40,7 +40,11 @@ func TestLedger(t *testing.T) {
 				Shown: ledger.Tally{Conversations: 2, Messages: 3, Notes: 1}, Missing: ledger.Tally{Messages: 2},
 			}},
 		}},
-		Holes:  []ledger.Hole{{Model: "timeline", ConversationID: "c", Problem: "lacks 2 of 5 messages"}},
+		Customers: &ledger.People{Accepted: 4, Excused: 1, Compared: true, Shown: 2, Missing: 1},
+		Holes: []ledger.Hole{
+			{Model: "timeline", ConversationID: "c", Problem: "lacks 2 of 5 messages"},
+			{Model: "customers", CustomerID: "u", Problem: "is not there"},
+		},
 		Total:  101,
 		Behind: []ledger.Behind{{Model: "search", Problem: "it cannot be asked now", LagEvents: 4, LagSeconds: 1.5, Err: errors.New("dial tcp 10.0.0.7")}},
 	}}
@@ -68,6 +72,13 @@ func TestLedger(t *testing.T) {
 		"rows.0.inbox":                     nil,
 		"holes.0.conversation_id":          "c",
 		"holes.0.problem":                  "lacks 2 of 5 messages",
+		"holes.0.customer_id":              nil,
+		"holes.1.customer_id":              "u",
+		"holes.1.conversation_id":          nil,
+		"customers.accepted":               4.0,
+		"customers.excused":                1.0,
+		"customers.shown":                  2.0,
+		"customers.missing":                1.0,
 		"holes_total":                      101.0,
 		"behind.0.model":                   "search",
 		"behind.0.problem":                 "it cannot be asked now",
@@ -76,6 +87,10 @@ func TestLedger(t *testing.T) {
 		if v := got.get(field); v != want {
 			t.Errorf("%s is %v, want %v: %s", field, v, want, got.raw)
 		}
+	}
+	books.report = ledger.Report{Customers: &ledger.People{Accepted: 4}}
+	if got = b.ok(200, "GET", path+"?models=customers", b.acme.adminKey, nil); got.get("customers.accepted") != 4.0 || got.get("customers.shown") != nil {
+		t.Errorf("nobody could be asked: %s", got.raw)
 	}
 	books.report = ledger.Report{}
 	empty := b.ok(200, "GET", path, b.other.adminKey, nil)
@@ -87,7 +102,8 @@ func TestLedger(t *testing.T) {
 	b.refused(422, "validation_failed", "GET", path+"?to=2019-05-15T08:00:00Z&from=2019-05-15T08:00:00Z", b.acme.adminKey, nil)
 	b.refused(422, "validation_failed", "GET", path+"?from=yesterday", b.acme.adminKey, nil)
 	b.refused(422, "validation_failed", "GET", path+"?channel=fax", b.acme.adminKey, nil)
-	b.refused(422, "validation_failed", "GET", path+"?models=customers", b.acme.adminKey, nil)
+	b.refused(422, "validation_failed", "GET", path+"?models=routing", b.acme.adminKey, nil)
+	b.refused(422, "validation_failed", "GET", path+"?models=inbox,customers&channel=sms", b.acme.adminKey, nil)
 	books.err = fault.New(fault.Unavailable, "log_unavailable", "the log cannot be read now")
 	b.refused(503, "log_unavailable", "GET", path, b.acme.adminKey, nil)
 }

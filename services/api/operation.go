@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -24,8 +26,12 @@ type operation struct {
 	summary, doc     string
 	status           int // default 200
 	admin            bool
-	codes            []string // that it can answer, besides those of every operation
+	codes            []string      // that it can answer, besides those of every operation
+	longest          time.Duration // that it may take; default Deps.Timeout
 }
+
+// slow is how long what reads or writes a large part of the log may take.
+const slow = 10 * time.Minute
 
 // newHuma makes the API on a mux. Unknown parts of bodies and queries are refused.
 func newHuma(mux *http.ServeMux) huma.API {
@@ -43,10 +49,15 @@ func newHuma(mux *http.ServeMux) huma.API {
 	return humago.New(mux, config)
 }
 
-// add registers an operation: h gets the decoded and checked input; its error becomes a problem.
+// add registers an operation: h gets the decoded and checked input, and a context that ends when the answer has taken
+// too long; its error becomes a problem. A stream goes on behind h, in the context of its request.
 func add[I, O any](s *Service, o operation, h func(ctx context.Context, in *I) (*O, error)) {
-	huma.Register(s.api, s.describe(o), func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
+	longest := cmp.Or(o.longest, s.Timeout)
+	_, keyed := reflect.TypeFor[I]().FieldByName("Writing")
+	huma.Register(s.api, s.describe(o, keyed), func(ctx context.Context, in *I) (*O, error) {
+		bounded, cancel := context.WithTimeout(ctx, longest)
+		defer cancel()
+		out, err := h(bounded, in)
 		if err != nil {
 			return nil, s.problem(ctx, o, err)
 		}
@@ -54,7 +65,8 @@ func add[I, O any](s *Service, o operation, h func(ctx context.Context, in *I) (
 	})
 }
 
-func (s *Service) describe(o operation) huma.Operation {
+// describe is an operation for the document; keyed says that it takes an Idempotency-Key.
+func (s *Service) describe(o operation, keyed bool) huma.Operation {
 	codes := append([]string{"unauthenticated", "starting", "rate_limited", "text_refused", "validation_failed", "timeout", "internal"}, o.codes...)
 	if o.admin {
 		codes = append(codes, "forbidden")
@@ -66,9 +78,11 @@ func (s *Service) describe(o operation) huma.Operation {
 	case http.MethodGet:
 		codes = append(codes, "read_models_unavailable")
 	case http.MethodDelete:
-		codes = append(codes, writeCodes...)
 	default:
 		codes = append(codes, "body_malformed", "body_too_large", "body_timeout", "unsupported_media_type")
+	}
+	if keyed {
+		codes = append(codes, "idempotency_key_reused")
 		codes = append(codes, writeCodes...)
 	}
 	slices.Sort(codes)
@@ -86,8 +100,8 @@ func (s *Service) describe(o operation) huma.Operation {
 	return op
 }
 
-// writeCodes are those of everything that changes something.
-var writeCodes = []string{"conflict", "idempotency_key_reused", "log_unavailable", "outcome_unknown"}
+// writeCodes are those of everything that writes to the log.
+var writeCodes = []string{"conflict", "log_unavailable", "outcome_unknown"}
 
 // responses describes the problems that the codes are, one response for each status.
 func (s *Service) responses(codes []string) map[string]*huma.Response {
@@ -130,7 +144,7 @@ func statusOfCode(code string) int {
 	return status
 }
 
-// Writing is the part of the input that every write has.
+// Writing is the part of the input of every command.
 type Writing struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Any text that is new for every new write. Sending the same request again with the same key adds nothing and answers as the first time, for ever; another request with the same key is refused."`
 }

@@ -63,11 +63,6 @@ func (s *Service) changeOrg(ctx context.Context, in *ChangeOrg) (*Written[Done],
 			return nil, wrong("body.timezone", "is not in the IANA database")
 		}
 	}
-	if queue := in.Body.DefaultQueueID; queue != nil && *queue != "" {
-		if q, ok := s.Directory.Queue(id, *queue); !ok || q.Archived {
-			return nil, wrong("body.default_queue_id", "is not an open queue of the org")
-		}
-	}
 	r, err := s.Loop.Atomic(ctx, in.meta(ctx, in.Body), func(tx *command.Tx) error {
 		if in.Body.Name != nil {
 			if err := command.Stage[org.State, org.Command](tx, s.orgs, id, id, org.Rename{Name: *in.Body.Name}); err != nil {
@@ -80,12 +75,23 @@ func (s *Service) changeOrg(ctx context.Context, in *ChangeOrg) (*Written[Done],
 			}
 		}
 		if in.Body.DefaultQueueID != nil {
-			return command.Stage[settings.State, settings.Command](tx, s.settings, id, settings.ID, settings.SetDefaultQueue{QueueID: *in.Body.DefaultQueueID})
+			return s.stageDefaultQueue(tx, id, *in.Body.DefaultQueueID)
 		}
 		_, _, err := command.Peek(tx, s.orgs, id, id) // a change of nothing still has a position
 		return err
 	})
 	return s.configured(ctx, id, r, err)
+}
+
+// stageDefaultQueue looks at the queue once it is known that the change has not been made already.
+func (s *Service) stageDefaultQueue(tx *command.Tx, org, id string) error {
+	if _, _, err := command.Peek(tx, s.settings, org, settings.ID); err != nil {
+		return err
+	}
+	if q, ok := s.Directory.Queue(org, id); id != "" && (!ok || q.Archived) {
+		return wrong("body.default_queue_id", "is not an open queue of the org")
+	}
+	return command.Stage[settings.State, settings.Command](tx, s.settings, org, settings.ID, settings.SetDefaultQueue{QueueID: id})
 }
 
 // CreateOrg is the input of another org.

@@ -108,10 +108,7 @@ func (s *Service) getParked(ctx context.Context, in *ParkedInput) (*Answer[Parke
 }
 
 // AskParked is what an operator asks of a parked key. Asking twice is the same as asking once.
-type AskParked struct {
-	Writing
-	ParkedInput
-}
+type AskParked struct{ ParkedInput }
 
 func (s *Service) askParked(ask func(a Admin, ctx context.Context, name, key string) error) func(ctx context.Context, in *AskParked) (*Answer[ParkedKey], error) {
 	return func(ctx context.Context, in *AskParked) (*Answer[ParkedKey], error) {

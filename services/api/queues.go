@@ -63,18 +63,16 @@ type CreateQueue struct {
 
 func (s *Service) createQueue(ctx context.Context, in *CreateQueue) (*Written[Done], error) {
 	org := callerOf(ctx).OrgID
-	for _, id := range in.Body.Members {
-		if err := s.needAgent(org, "body.members", id); err != nil {
-			return nil, err
-		}
-	}
 	m := in.meta(ctx, in.Body)
 	id := command.DeriveID("queue", org, m.ID)
 	r, err := s.Loop.Atomic(ctx, m, func(tx *command.Tx) error {
 		if err := command.Stage(tx, s.queues, org, id, queue.Command(queue.Create{Name: in.Body.Name})); err != nil {
 			return err
 		}
-		for _, member := range in.Body.Members {
+		for _, member := range in.Body.Members { // looked at once it is known that this has not happened yet
+			if err := s.needAgent(org, "body.members", member); err != nil {
+				return err
+			}
 			if err := command.Stage(tx, s.queues, org, id, queue.Command(queue.AddMember{AgentID: member})); err != nil {
 				return err
 			}
@@ -93,16 +91,22 @@ type QueueMember struct {
 
 func (s *Service) addMember(ctx context.Context, in *QueueMember) (*Written[Done], error) {
 	org := callerOf(ctx).OrgID
-	if err := s.needAgent(org, "path.agent", in.Agent); err != nil {
-		return nil, err
-	}
-	r, err := s.queues.Handle(ctx, org, in.ID, in.meta(ctx, nil), queue.AddMember{AgentID: in.Agent})
+	unfit := s.needAgent(org, "path.agent", in.Agent)
+	r, err := handleUnless(ctx, unfit, s.queues, org, in.ID, in.meta(ctx, nil), queue.Command(queue.AddMember{AgentID: in.Agent}))
 	return s.configured(ctx, in.ID, r, err)
 }
 
 func (s *Service) removeMember(ctx context.Context, in *QueueMember) (*Written[Done], error) {
 	r, err := s.queues.Handle(ctx, callerOf(ctx).OrgID, in.ID, in.meta(ctx, nil), queue.RemoveMember{AgentID: in.Agent})
 	return s.configured(ctx, in.ID, r, err)
+}
+
+// handleUnless runs a command, unless there is a refusal; what has happened already answers as the first time even then.
+func handleUnless[S, C any](ctx context.Context, refusal error, h *command.Handler[S, C], org, id string, m command.Meta, c C) (command.Result, error) {
+	if refusal != nil {
+		return h.Refuse(ctx, org, id, m, refusal)
+	}
+	return h.Handle(ctx, org, id, m, c)
 }
 
 // needAgent refuses ids that are of no agent who works at the org's desk.

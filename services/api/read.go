@@ -2,16 +2,18 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
 // Reading is the part of the input that every read of a read model has.
 type Reading struct {
-	MinPosition string `query:"min_position" maxLength:"200" doc:"A Tidemark-Position: the answer shows at least everything up to it. Waits a moment; not_yet when that is not enough."`
+	MinPosition string `query:"min_position" maxLength:"200" doc:"A Tidemark-Position: the answer shows at least that write, and what came before it in the same conversation, customer or other thing. Waits a moment; not_yet when that is not enough."`
 }
 
 // Paging is the part of the input that every list has.
@@ -76,11 +78,19 @@ func (s *Service) freshBy(ctx context.Context, r Reading, await awaiting, models
 	if err != nil {
 		return nil, err
 	}
-	if !p.IsZero() {
-		until := s.Clock().Add(s.MaxWait)
+	return s.freshAt(ctx, await, models, p)
+}
+
+// freshAt is fresh for positions, those apart that are zero.
+func (s *Service) freshAt(ctx context.Context, await awaiting, models []string, positions ...events.Position) (*AsOf, error) {
+	until := s.Clock().Add(s.MaxWait)
+	for _, p := range positions {
+		if p.IsZero() {
+			continue
+		}
 		for _, name := range models {
 			if err := await(ctx, name, p, max(until.Sub(s.Clock()), time.Millisecond)); err != nil {
-				return nil, err
+				return nil, s.late(ctx, name, err)
 			}
 		}
 	}
@@ -95,6 +105,19 @@ func (s *Service) freshBy(ctx context.Context, r Reading, await awaiting, models
 		}
 	}
 	return asOf(*least), nil
+}
+
+// late says how far behind a read model is that is not there yet.
+func (s *Service) late(ctx context.Context, name string, err error) error {
+	if !errors.Is(err, projections.ErrNotYet) {
+		return err
+	}
+	late, unknown := s.Reads.Freshness.AsOf(ctx, name)
+	if unknown != nil {
+		return err
+	}
+	return fault.Newf(fault.Unavailable, "not_yet", "%s has not read that far: it is %d events and %.1f seconds behind", name, late.LagEvents, late.LagSeconds).
+		WithHint("ask again, or without min_position").WithRetryAfter(time.Second).WithCause(err)
 }
 
 func asOf(a projections.AsOf) *AsOf {

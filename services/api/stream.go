@@ -47,7 +47,7 @@ func (s *Service) registerStream() {
 		id: "stream", method: http.MethodGet, path: "/v1/stream", tag: "Stream",
 		summary: "Follow what happens, live",
 		doc: "Server-sent events, straight from the log. Each event's id is its position; Last-Event-ID resumes without a gap, however " +
-			"long the absence. Without a position the stream begins now. A reader that is too slow is cut off and resumes by its last id.",
+			"long the absence. Without a position the stream begins now. A reader that is too slow is cut off and resumes by its last id. The stream ends when its key stops working.",
 		codes: []string{"position_unknown", "stopping", "log_unavailable", "not_streamable"},
 	}, s.stream)
 }
@@ -57,22 +57,34 @@ func (s *Service) stream(ctx context.Context, in *StreamInput) (*huma.StreamResp
 	if err != nil {
 		return nil, err
 	}
-	filter := eventlog.Filter{Org: callerOf(ctx).OrgID, Kinds: streamKinds}
+	c := callerOf(ctx)
+	filter := eventlog.Filter{Org: c.OrgID, Kinds: streamKinds}
 	if in.Kind != "" {
 		filter.Kinds = []events.Kind{in.Kind}
 	}
 	if in.Conversation != "" {
+		if !events.ValidID(in.Conversation) {
+			return nil, wrong("query.conversation", "is 1 to 64 letters, digits, '-' or '_'")
+		}
 		filter.Kinds, filter.ID = []events.Kind{events.KindConversation}, in.Conversation
 	}
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
-		err := s.streams.Serve(w, r, func(ctx context.Context, out *web.Stream) error {
+		err := s.streams.Serve(w, r, func() error { return s.stillWorks(c) }, func(ctx context.Context, out *web.Stream) error {
 			return s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.send(out, e) })
 		})
 		if err != nil {
 			web.WriteError(w, r, s.Logger, err)
 		}
 	}}, nil
+}
+
+// stillWorks tells whether the caller's key was neither revoked nor lost its agent since the request came.
+func (s *Service) stillWorks(c *caller) error {
+	if key, ok := s.Directory.Key(c.hash); !ok || key.ID != c.ID || key.OrgID != c.OrgID {
+		return errUnauthenticated
+	}
+	return nil
 }
 
 // resume is the sequence behind which the stream begins.

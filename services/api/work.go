@@ -53,7 +53,7 @@ func (s *Service) setAssignee(ctx context.Context, in *SetAssignee) (*Written[Do
 		return s.change(ctx, in.ChangeConversation, in.Body, conversation.Unassign{Reason: in.Body.Reason})
 	}
 	if a, ok := s.Directory.Agent(callerOf(ctx).OrgID, *in.Body.AgentID); !ok || a.Deactivated {
-		return nil, wrong("body.agent_id", "is no agent who works at the desk")
+		return s.refuse(ctx, in.ChangeConversation, in.Body, wrong("body.agent_id", "is no agent who works at the desk"))
 	}
 	return s.change(ctx, in.ChangeConversation, in.Body, conversation.Assign{AgentID: *in.Body.AgentID, Reason: in.Body.Reason})
 }
@@ -108,7 +108,7 @@ type SetQueue struct {
 
 func (s *Service) setQueue(ctx context.Context, in *SetQueue) (*Written[Done], error) {
 	if q, ok := s.Directory.Queue(callerOf(ctx).OrgID, in.Body.QueueID); !ok || q.Archived {
-		return nil, wrong("body.queue_id", "is no queue that takes conversations")
+		return s.refuse(ctx, in.ChangeConversation, in.Body, wrong("body.queue_id", "is no queue that takes conversations"))
 	}
 	return s.change(ctx, in.ChangeConversation, in.Body, conversation.Queue{QueueID: in.Body.QueueID, Reason: in.Body.Reason})
 }

@@ -1,12 +1,17 @@
 package api_test
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/services/api"
 )
 
@@ -124,6 +129,12 @@ func TestConfiguration(t *testing.T) {
 	if a := b.ok(200, "GET", "/v1/agents/"+agent, admin, nil); a.str("presence") != "online" || a.get("capacity") != 2.0 {
 		t.Errorf("%s", a.raw)
 	}
+	for _, capacity := range []int{0, 1} { // none is an answer too: an agent who only reads
+		id := b.ok(201, "POST", "/v1/agents", admin, map[string]any{"name": "Lea", "email": "lea@example.com", "capacity": capacity}).str("id")
+		if a := b.ok(200, "GET", "/v1/agents/"+id, admin, nil); a.get("capacity") != float64(capacity) {
+			t.Errorf("made with a capacity of %d: %s", capacity, a.raw)
+		}
+	}
 	issued := b.ok(201, "POST", "/v1/keys", admin, map[string]any{"name": "laptop", "agent_id": agent})
 	if me := b.ok(200, "GET", "/v1/agents/me", issued.str("secret"), nil); me.str("id") != agent {
 		t.Errorf("%s", me.raw)
@@ -170,13 +181,109 @@ func TestMinPosition(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.open(b.acme, "hello")
-	ahead := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: id}, b.log.Head()+10).String()
+	head := b.settled(b.ok(201, "POST", "/v1/conversations/"+id+"/notes", b.acme.userKey, map[string]any{"text": "last"}).str("position"))
+	ahead := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: id}, head+10).String()
 	foreign := events.Position{Incarnation: "anotherlog", Sequence: 1}.String()
 	for _, path := range []string{"/v1/conversations", "/v1/conversations/" + id, "/v1/conversations/" + id + "/messages", "/v1/customers"} {
 		b.refused(412, "not_yet", "GET", path+"?min_position="+ahead, b.acme.userKey, nil)
 		b.refused(422, "position_unknown", "GET", path+"?min_position="+foreign, b.acme.userKey, nil)
 		b.refused(422, "validation_failed", "GET", path+"?min_position=x", b.acme.userKey, nil)
 	}
+}
+
+// TestNotYetSaysTheLag: docs/errors.md promises that the detail does.
+func TestNotYetSaysTheLag(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(b *bundle, d *api.Deps) {
+		d.Reads.Freshness = lagging{&memory{log: b.log, behind: 7}, func(events.Position) bool { return true }}
+	})
+	b.open(b.acme, "hello")
+	p := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: "c"}, 3).String()
+	for path, model := range map[string]string{"/v1/conversations": "inbox", "/v1/customers": "customers"} {
+		got := b.refused(412, "not_yet", "GET", path+"?min_position="+p, b.acme.userKey, nil)
+		if !strings.Contains(got.Detail, model) || !strings.Contains(got.Detail, "7 events") || !strings.Contains(got.Detail, "2.5 seconds") || got.Hint == "" {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}
+
+// lagging has not applied the positions that late names; the memory says by how much.
+type lagging struct {
+	*memory
+	late func(events.Position) bool
+}
+
+func (l lagging) AsOf(ctx context.Context, name string) (projections.AsOf, error) {
+	a, err := l.memory.AsOf(ctx, name)
+	a.LagSeconds = 2.5
+	return a, err
+}
+
+func (l lagging) Await(_ context.Context, _ string, p events.Position, _ time.Duration) error {
+	if l.late(p) {
+		return projections.ErrNotYet.WithHint("somewhere")
+	}
+	return nil
+}
+
+// TestMinPositionCoversTheCustomer: the position of a conversation that made a customer known is in the partition of the
+// conversation. The customer's may be behind it, and is waited for too by who asks for the customer.
+func TestMinPositionCoversTheCustomer(t *testing.T) {
+	t.Parallel()
+	var late atomic.Int64 // the partition that is behind; -1: none
+	late.Store(-1)
+	b := setup(t, func(b *bundle, d *api.Deps) {
+		d.Reads.Freshness = lagging{&memory{log: b.log}, func(p events.Position) bool { return int64(p.Partition) == late.Load() }}
+	})
+	key := b.acme.userKey
+	var customer, position, email string
+	for customer == "" { // until the two are in different partitions
+		email = strings.ToLower(rand.Text()) + "@example.com"
+		a := b.ok(201, "POST", "/v1/conversations", key, map[string]any{
+			"channel": "chat", "customer": map[string]any{"email": email}, "message": map[string]any{"text": "hello"},
+		})
+		at := events.Aggregate{Org: "acme", Kind: events.KindCustomer, ID: a.str("customer_id")}.Partition(b.log.Partitions())
+		if p, err := events.ParsePosition(a.str("position")); err != nil {
+			t.Fatal(err)
+		} else if p.Partition != at {
+			customer, position = a.str("customer_id"), a.str("position")
+			late.Store(int64(at))
+		}
+	}
+	b.settled(position)
+	reads := []string{"/v1/customers/" + customer + "?", "/v1/customers/" + customer + "/timeline?", "/v1/customers?email=" + email + "&"}
+	for _, read := range reads {
+		b.refused(412, "not_yet", "GET", read+"min_position="+position, key, nil)
+		b.ok(200, "GET", read, key, nil) // who asks for nothing waits for nothing
+	}
+	b.ok(200, "GET", "/v1/customers?min_position="+position, key, nil)
+	late.Store(-1)
+	for _, read := range reads {
+		b.ok(200, "GET", read+"min_position="+position, key, nil)
+	}
+	b.refused(404, "customer_not_found", "GET", "/v1/customers/none?min_position="+position, key, nil)
+	if a := b.ok(200, "GET", "/v1/customers?email=nobody@example.com&min_position="+position, key, nil); a.get("items.0") != nil {
+		t.Errorf("%s", a.raw)
+	}
+}
+
+// TestUnseenCustomer: one that the log has and the read models do not know yet is not "not found".
+func TestUnseenCustomer(t *testing.T) {
+	t.Parallel()
+	var reads *memory
+	b := setup(t, func(b *bundle, d *api.Deps) {
+		reads = &memory{log: b.log, behind: 1000}
+		d.Reads.Customers, d.Reads.Timeline, d.Reads.Freshness = reads.customers(), reads.timeline(), reads
+	})
+	id := b.ok(201, "POST", "/v1/customers", b.acme.userKey, map[string]any{"name": "Zoë"}).str("id")
+	for _, path := range []string{"", "/timeline"} {
+		b.refused(412, "not_yet", "GET", "/v1/customers/"+id+path, b.acme.userKey, nil)
+		b.refused(404, "customer_not_found", "GET", "/v1/customers/none"+path, b.acme.userKey, nil)
+		b.refused(404, "customer_not_found", "GET", "/v1/customers/"+id+path, b.other.userKey, nil)
+	}
+	reads.behind = 0
+	b.ok(200, "GET", "/v1/customers/"+id, b.acme.userKey, nil)
+	b.ok(200, "GET", "/v1/customers/"+id+"/timeline", b.acme.userKey, nil)
 }
 
 // TestUnseenConversation: one that the log has and the read models do not know yet is not "not found".

@@ -48,9 +48,12 @@ type Deps struct {
 	Logger    *slog.Logger     // nil: nothing is logged
 	Clock     func() time.Time // nil: time.Now
 	Lifetime  time.Duration    // of a session; zero: 24 h
+	Timeout   time.Duration    // of an answer that is no stream; zero: 15 s
 	Starting  time.Duration    // how long a request waits for the directory; zero: 5 s
 	Heartbeat time.Duration    // of streams; zero: the default
-	Sessions  web.Limit        // of new sessions, for each address; zero: no limit
+	Proxies   web.Proxies      // that say whom a request is from; nil: nobody does
+	Sessions  web.Limit        // of new sessions, for each address at each site; zero: no limit
+	Sites     web.Limit        // of new sessions, for each site; zero: no limit
 	Messages  web.Limit        // of messages and reads, for each visitor; zero: no limit
 }
 
@@ -60,6 +63,7 @@ type Service struct {
 	conversations *command.Handler[conversation.State, conversation.Command]
 	bySession     *web.Limiter
 	byAddress     *web.Limiter
+	bySite        *web.Limiter
 	streams       *web.Streams
 	handler       http.Handler
 }
@@ -75,6 +79,9 @@ func New(d Deps) *Service {
 	if d.Lifetime == 0 {
 		d.Lifetime = 24 * time.Hour
 	}
+	if d.Timeout == 0 {
+		d.Timeout = 15 * time.Second
+	}
 	if d.Starting == 0 {
 		d.Starting = 5 * time.Second
 	}
@@ -83,12 +90,13 @@ func New(d Deps) *Service {
 		conversations: aggregates.Conversations(d.Loop),
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
-		streams:       web.NewStreams(d.Heartbeat),
+		bySite:        web.NewLimiter(d.Sites),
+		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.openSession))
-	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.visitor(s.postMessage)))
-	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.visitor(s.listMessages)))
+	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))
+	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.inTime(s.visitor(s.postMessage))))
+	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
 	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux))))
 	return s
@@ -102,6 +110,15 @@ func (s *Service) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.streams.Close()
 	return nil
+}
+
+// inTime ends the context of a request that takes too long.
+func (s *Service) inTime(h func(w http.ResponseWriter, r *http.Request) error) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
+		defer cancel()
+		return h(w, r.WithContext(ctx))
+	}
 }
 
 // answer renders what a handler returns as its error.

@@ -5,12 +5,16 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
@@ -29,22 +33,28 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // bundle is the service on a real log, without a database: there is none to be had.
 type bundle struct {
-	t       *testing.T
-	log     *eventlog.Log
-	loop    *command.Loop
-	dir     *directory.Directory
-	desk    *command.Handler[conversation.State, conversation.Command]
-	server  *httptest.Server
-	stopRun func()
+	t        *testing.T
+	log      *eventlog.Log
+	loop     *command.Loop
+	dir      *directory.Directory
+	desk     *command.Handler[conversation.State, conversation.Command]
+	channels *command.Handler[channel.State, channel.Command]
+	server   *httptest.Server
+	stopRun  func()
 }
 
-func setup(t *testing.T) *bundle {
+// setup starts everything; change may replace what it likes of the deps.
+func setup(t *testing.T, change ...func(b *bundle, d *chat.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{t: t, log: testkit.Log(t)}
 	b.loop = command.NewLoop(b.log, command.Options{})
 	b.dir = directory.New(b.log, slog.New(slog.DiscardHandler))
 	b.run(b.dir.Run)
-	s := chat.New(chat.Deps{Log: b.log, Loop: b.loop, Directory: b.dir, Intake: intake.New(b.loop, b.dir)})
+	d := chat.Deps{Log: b.log, Loop: b.loop, Directory: b.dir, Intake: intake.New(b.loop, b.dir)}
+	for _, c := range change {
+		c(b, &d)
+	}
+	s := chat.New(d)
 	b.stopRun = b.run(s.Run)
 	b.server = httptest.NewServer(s.Handler())
 	t.Cleanup(b.server.Close)
@@ -52,26 +62,29 @@ func setup(t *testing.T) *bundle {
 		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide,
 	})
 	orgs := command.For(b.loop, command.Decider[org.State, org.Command]{Kind: events.KindOrg, Evolve: org.Evolve, Decide: org.Decide})
-	channels := command.For(b.loop, command.Decider[channel.State, channel.Command]{Kind: events.KindChannel, Evolve: channel.Evolve, Decide: channel.Decide})
-	var last command.Result
+	b.channels = command.For(b.loop, command.Decider[channel.State, channel.Command]{Kind: events.KindChannel, Evolve: channel.Evolve, Decide: channel.Decide})
 	for _, name := range []string{"acme", "other"} {
 		secret := make([]byte, org.SecretSize)
 		_, _ = rand.Read(secret)
-		_, err := orgs.Handle(t.Context(), name, name, command.Meta{}, org.Create{Name: name, Secret: secret})
-		if err == nil {
-			_, err = channels.Handle(t.Context(), name, "site", command.Meta{}, channel.Create{Type: events.ChannelChat, Name: "Site", SiteKey: "site_" + name})
-		}
-		if err == nil {
-			last, err = channels.Handle(t.Context(), name, "site", command.Meta{}, channel.SetOrigins{Origins: []string{"https://" + name + ".example"}})
-		}
-		if err != nil {
+		if _, err := orgs.Handle(t.Context(), name, name, command.Meta{}, org.Create{Name: name, Secret: secret}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := b.dir.WaitFor(t.Context(), last.Position.Sequence); err != nil {
-		t.Fatal(err)
+		b.channel(name, channel.Create{Type: events.ChannelChat, Name: "Site", SiteKey: "site_" + name})
+		b.channel(name, channel.SetOrigins{Origins: []string{"https://" + name + ".example"}})
 	}
 	return b
+}
+
+// channel changes the channel of an org; when it returns, everybody in this process knows.
+func (b *bundle) channel(org string, c channel.Command) {
+	b.t.Helper()
+	r, err := b.channels.Handle(b.t.Context(), org, "site", command.Meta{}, c)
+	if err == nil {
+		err = b.dir.WaitFor(b.t.Context(), r.Position.Sequence)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // run runs a part until the returned function is called, or the test ends.
@@ -244,12 +257,158 @@ func TestStream(t *testing.T) {
 	s.rest()
 }
 
+// texts is what the messages of a page say.
+func (a answer) texts() string {
+	items, _ := a.body["items"].([]any)
+	out := make([]string, len(items))
+	for i, item := range items {
+		m, _ := item.(map[string]any)
+		out[i], _ = m["text"].(string)
+	}
+	return strings.Join(out, " ")
+}
+
+// next is the link to the messages before a page; empty on the last.
+func (a answer) next() string {
+	links, _ := a.body["links"].(map[string]any)
+	s, _ := links["next"].(string)
+	return s
+}
+
+// TestHistoryInPages: the newest messages come first, each page reads downwards, and what comes meanwhile moves nothing.
+func TestHistoryInPages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.session(`{"site_key":"site_acme"}`)
+	id := b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m0","text":"0"}`).str("conversation_id")
+	ann := events.Actor{Type: events.ActorAgent, ID: "ann"}
+	write := func(n int) {
+		t.Helper()
+		for _, c := range []conversation.Command{
+			conversation.WriteMessage{MessageID: fmt.Sprint("a", n), Author: ann, Text: strconv.Itoa(n)},
+			conversation.AddNote{NoteID: fmt.Sprint("n", n), Author: ann, Text: "no visitor counts this"},
+		} {
+			if _, err := b.desk.Handle(t.Context(), "acme", id, command.Meta{Actor: ann}, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for n := 1; n < 7; n++ {
+		write(n)
+	}
+	page := b.ok(200, "GET", "/chat/v1/messages?limit=3", token, "")
+	if page.texts() != "4 5 6" || page.next() == "" || page.str("position") == "" {
+		t.Fatalf("%s", page.raw)
+	}
+	write(7)
+	for _, want := range []string{"1 2 3", "0"} {
+		page = b.ok(200, "GET", page.next(), token, "")
+		if page.texts() != want || page.str("status") != "open" || page.str("position") != "" {
+			t.Fatalf("%s, want %s", page.raw, want)
+		}
+	}
+	if page.next() != "" {
+		t.Errorf("there is nothing before: %s", page.raw)
+	}
+	for n := 8; n < 101; n++ {
+		write(n)
+	}
+	page = b.ok(200, "GET", "/chat/v1/messages", token, "")
+	if got := strings.Fields(page.texts()); len(got) != 100 || got[0] != "1" {
+		t.Errorf("by itself a page has %d messages: %s", len(got), page.texts())
+	}
+	if page = b.ok(200, "GET", page.next(), token, ""); page.texts() != "0" || page.next() != "" {
+		t.Errorf("%s", page.raw)
+	}
+	if page = b.ok(200, "GET", "/chat/v1/messages?limit=101", token, ""); page.next() != "" {
+		t.Errorf("all of it fits: %s", page.next())
+	}
+}
+
+// TestResendAfterTheChannelClosed: what was taken answers as the first time; what is new is refused.
+func TestResendAfterTheChannelClosed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.session(`{"site_key":"site_acme"}`)
+	first := map[string]answer{}
+	for _, body := range []string{`{"id":"m1","text":"one"}`, `{"id":"m2","text":"two"}`} {
+		first[body] = b.ok(201, "POST", "/chat/v1/messages", token, body)
+	}
+	b.channel("acme", channel.Disable{})
+	for body, was := range first {
+		if again := b.ok(201, "POST", "/chat/v1/messages", token, body); again.raw != was.raw {
+			t.Errorf("%s: first %s, again %s", body, was.raw, again.raw)
+		}
+	}
+	for body, code := range map[string]string{`{"id":"m1","text":"other"}`: "idempotency_key_reused", `{"id":"m3","text":"new"}`: "channel_disabled"} {
+		if a := b.ok(409, "POST", "/chat/v1/messages", token, body); a.str("code") != code {
+			t.Errorf("%s: %s, want %s", body, a.raw, code)
+		}
+	}
+	for _, path := range []string{"/chat/v1/messages", "/chat/v1/stream"} {
+		if a := b.ok(409, "GET", path, token, ""); a.str("code") != "channel_disabled" {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+	if a := b.ok(409, "POST", "/chat/v1/sessions", "", `{"site_key":"site_acme"}`); a.str("code") != "channel_disabled" {
+		t.Errorf("%s", a.raw)
+	}
+	fresh := setup(t) // nothing was ever written in this one: there is no conversation to ask
+	unused := fresh.session(`{"site_key":"site_acme"}`)
+	fresh.channel("acme", channel.Disable{})
+	if a := fresh.ok(409, "POST", "/chat/v1/messages", unused, `{"id":"m1","text":"one"}`); a.str("code") != "channel_disabled" {
+		t.Errorf("%s", a.raw)
+	}
+}
+
+// TestStreamEndsWithItsSession: once the session is over, or its channel closed to it, nothing more is shown; when nothing
+// happens the stream ends with a heartbeat.
+func TestStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(b *bundle, now *atomic.Int64){
+		"expired":  func(_ *bundle, now *atomic.Int64) { now.Add(int64(25 * time.Hour)) },
+		"disabled": func(b *bundle, _ *atomic.Int64) { b.channel("acme", channel.Disable{}) },
+		"other origins": func(b *bundle, _ *atomic.Int64) {
+			b.channel("acme", channel.SetOrigins{Origins: []string{"https://new.example"}})
+		},
+	} {
+		for _, quiet := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, quiet %v", name, quiet), func(t *testing.T) {
+				t.Parallel()
+				var now atomic.Int64
+				now.Store(time.Now().UnixNano())
+				b := setup(t, func(_ *bundle, d *chat.Deps) {
+					d.Clock = func() time.Time { return time.Unix(0, now.Load()) }
+					d.Heartbeat = time.Hour
+					if quiet {
+						d.Heartbeat = time.Millisecond
+					}
+				})
+				token := b.session(`{"site_key":"site_acme"}`)
+				s := b.stream(token, "", "Origin", "https://acme.example")
+				id := b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"one"}`).str("conversation_id")
+				s.next("message")
+				end(b, &now)
+				if !quiet {
+					ann := events.Actor{Type: events.ActorAgent, ID: "ann"}
+					if _, err := b.desk.Handle(t.Context(), "acme", id, command.Meta{Actor: ann}, conversation.WriteMessage{MessageID: "a1", Author: ann, Text: "two"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if rest := s.rest(); strings.Contains(rest, "data:") {
+					t.Errorf("it went on with %q", rest)
+				}
+			})
+		}
+	}
+}
+
 type stream struct {
 	t     *testing.T
 	lines *bufio.Scanner
 }
 
-func (b *bundle) stream(token, after string) *stream {
+func (b *bundle) stream(token, after string, header ...string) *stream {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.server.URL+"/chat/v1/stream?token="+token, nil)
 	if err != nil {
@@ -257,6 +416,9 @@ func (b *bundle) stream(token, after string) *stream {
 	}
 	if after != "" {
 		r.Header.Set("Last-Event-ID", after)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	res, err := b.server.Client().Do(r)
 	if err != nil {
@@ -334,6 +496,12 @@ func TestHostile(t *testing.T) {
 		"nothing":               {"POST", "/chat/v1/messages", token, ``, nil, 400, "body_malformed"},
 		"control character":     {"POST", "/chat/v1/messages", token, `{"id":"m","text":"\u0007"}`, nil, 400, "text_refused"},
 		"too large":             {"POST", "/chat/v1/messages", token, strings.Repeat(" ", web.MaxBody+1), nil, 413, "body_too_large"},
+		"limit 0":               {"GET", "/chat/v1/messages?limit=0", token, "", nil, 422, "validation_failed"},
+		"limit too large":       {"GET", "/chat/v1/messages?limit=201", token, "", nil, 422, "validation_failed"},
+		"limit of nothing":      {"GET", "/chat/v1/messages?limit=", token, "", nil, 422, "validation_failed"},
+		"cursor of nobody":      {"GET", "/chat/v1/messages?cursor=x", token, "", nil, 422, "cursor_invalid"},
+		"cursor of another log": {"GET", "/chat/v1/messages?cursor=" + events.Position{Incarnation: "anotherlog", Sequence: 1}.String(), token, "", nil, 422, "cursor_invalid"},
+		"unknown parameter":     {"GET", "/chat/v1/messages?before=x", token, "", nil, 422, "validation_failed"},
 		"other path":            {"GET", "/chat/v1/nothing", token, "", nil, 404, "not_found"},
 		"other method":          {"DELETE", "/chat/v1/messages", token, "", nil, 405, "method_not_allowed"},
 		"bad position":          {"GET", "/chat/v1/stream", token, "", []string{"Last-Event-ID", "7"}, 422, "validation_failed"},
@@ -364,5 +532,28 @@ func TestCrossOrigin(t *testing.T) {
 	refused := b.do("GET", "/chat/v1/messages", "", "", "Origin", "https://acme.example")
 	if refused.header.Get("Access-Control-Allow-Origin") == "" {
 		t.Error("a page cannot read why it was refused")
+	}
+}
+
+// stuck is a log that takes everything in and never answers.
+type stuck struct{ *eventlog.Log }
+
+func (stuck) Read(ctx context.Context, _ events.Aggregate, _ uint64) ([]events.Recorded, error) {
+	<-ctx.Done()
+	return nil, fmt.Errorf("read: %w", ctx.Err())
+}
+
+// TestALogThatNeverAnswers: who reads or writes is told that it takes too long.
+func TestALogThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(b *bundle, d *chat.Deps) {
+		d.Log, d.Loop = stuck{b.log}, command.NewLoop(stuck{b.log}, command.Options{})
+		d.Timeout = 100 * time.Millisecond
+	})
+	token := b.session(`{"site_key":"site_acme"}`)
+	for method, body := range map[string]string{"GET": "", "POST": `{"id":"m1","text":"Hello?"}`} {
+		if a := b.ok(503, method, "/chat/v1/messages", token, body); a.str("code") != "timeout" || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s %v", method, a.raw, a.header)
+		}
 	}
 }

@@ -32,14 +32,6 @@ type Message struct {
 	Position  string    `json:"position"`
 }
 
-// history is a visitor's messages; the stream goes on behind Position.
-type history struct {
-	ConversationID string    `json:"conversation_id"`
-	Status         string    `json:"status"` // none before the first message, then open or closed
-	Items          []Message `json:"items"`
-	Position       string    `json:"position"`
-}
-
 // postMessage writes the visitor's message. The first one opens the conversation, with the customer, in one batch.
 func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session) error {
 	var in messageRequest
@@ -65,29 +57,6 @@ func (v session) commandID(id string) string { return "chat:" + v.Visitor + ":" 
 
 // digest of a message: a resend must say the same.
 func (in messageRequest) digest() string { return command.Digest(in.Text) }
-
-// listMessages reads the conversation from the log.
-func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session) error {
-	a := v.conversation()
-	recorded, err := s.Log.Read(r.Context(), a, 0)
-	if err != nil {
-		return err
-	}
-	out := history{ConversationID: a.ID, Status: "none", Items: []Message{}}
-	for _, e := range recorded {
-		switch e.Event.(type) {
-		case events.ConversationOpened, events.ConversationReopened:
-			out.Status = statusOpen
-		case events.ConversationClosed, events.ConversationMerged:
-			out.Status = statusClosed
-		}
-		if m, ok := s.message(v, e); ok {
-			out.Items = append(out.Items, m)
-		}
-		out.Position = s.Log.Position(a, e.Sequence).String()
-	}
-	return web.WriteJSON(w, http.StatusOK, out)
-}
 
 // message is what a visitor sees of an event; ok is false for everything that is not said to them.
 func (s *Service) message(v session, e events.Recorded) (m Message, ok bool) {

@@ -23,6 +23,10 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 		ID: v.commandID(in.ID), Digest: in.digest(),
 		Actor: events.Actor{Type: events.ActorCustomer},
 	}
+	if closed := s.open(v); closed != nil {
+		r, err := s.conversations.Refuse(ctx, a.Org, a.ID, m, closed)
+		return r.Position.String(), err
+	}
 	messageID := intake.MessageID(a.ID, m.ID, 0)
 	r, err := s.conversations.Handle(ctx, a.Org, a.ID, m, conversation.ReceiveMessage{MessageID: messageID, Text: in.Text})
 	if err == nil {

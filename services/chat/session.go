@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -42,29 +41,32 @@ type sessionAnswer struct {
 
 // openSession makes a new visitor, or goes on with the one whose valid token is sent.
 func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
-	if err := s.byAddress.Check(w.Header(), address(r), s.Clock()); err != nil {
+	if err := s.ready(r.Context()); err != nil {
 		return err
 	}
 	var in sessionRequest
-	err := decode(r, map[string]*string{
+	malformed := decode(r, map[string]*string{
 		"site_key": &in.SiteKey, "name": &in.Name, "email": &in.Email, "external_id": &in.ExternalID,
 	})
-	if err != nil {
+	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
+	if err := s.limitSessions(w.Header(), channel, s.Proxies.Caller(r)); err != nil {
 		return err
+	}
+	if malformed != nil {
+		return malformed
 	}
 	p, err := checkProfile(in)
 	if err != nil {
 		return err
 	}
-	if err := s.ready(r.Context()); err != nil {
-		return err
-	}
-	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
 	if !ok || channel.Type != events.ChannelChat {
 		return errChannel
 	}
-	if err := checkChannel(channel, r.Header.Get("Origin")); err != nil {
-		return err
+	if channel.Disabled {
+		return refusal.ErrChannelDisabled
+	}
+	if !allowed(channel, r.Header.Get("Origin")) {
+		return errOrigin
 	}
 	now := s.Clock()
 	next := session{Org: channel.OrgID, Channel: channel.ID, Visitor: events.NewID(), Profile: p}
@@ -87,6 +89,22 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{Token: token, ExpiresAt: expires, ConversationID: next.conversation().ID})
 }
 
+// limitSessions takes one session from what an address may open at a site, and one from what the site may have. No site
+// pays for another: an address that floods one still opens sessions at others. What names no site is a site of its own.
+func (s *Service) limitSessions(h http.Header, c directory.Channel, address string) error {
+	site, now := c.OrgID+"/"+c.ID, s.Clock()
+	if err := s.byAddress.Check(h, site+" "+address, now); err != nil {
+		return err
+	}
+	if c.ID == "" {
+		return nil // there is nothing behind it that a limit would spare
+	}
+	if q := s.bySite.Take(site, now); q.RetryAfter > 0 {
+		return web.ErrRateLimited.WithRetryAfter(q.RetryAfter)
+	}
+	return nil
+}
+
 // visitor lets only requests with a valid session through, as many as a session may make.
 func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v session) error) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -100,15 +118,31 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 		if err := s.bySession.Check(w.Header(), v.Visitor, s.Clock()); err != nil {
 			return err
 		}
-		channel, ok := s.Directory.Channel(v.Org, v.Channel)
-		if !ok {
-			return errSession
-		}
-		if err := checkChannel(channel, r.Header.Get("Origin")); err != nil {
+		if err := s.admits(v, r.Header.Get("Origin")); err != nil {
 			return err
 		}
 		return next(w, r, v)
 	}
+}
+
+// admits tells whether a session is still one: its time is not over, and its channel serves the page that it is used on.
+func (s *Service) admits(v session, origin string) error {
+	channel, ok := s.Directory.Channel(v.Org, v.Channel)
+	switch {
+	case !ok, s.Clock().Unix() >= v.Expires:
+		return errSession
+	case !allowed(channel, origin):
+		return errOrigin
+	}
+	return nil
+}
+
+// open tells whether the channel of a session is turned on. It is not asked of a message that was taken before.
+func (s *Service) open(v session) error {
+	if channel, ok := s.Directory.Channel(v.Org, v.Channel); !ok || channel.Disabled {
+		return refusal.ErrChannelDisabled
+	}
+	return nil
 }
 
 // conversation is the visitor's own: its id follows from who they are, so that it can be followed before it begins.
@@ -134,16 +168,6 @@ func (s *Service) ready(ctx context.Context) error {
 			return ctx.Err()
 		}
 		return errStarting.WithCause(err)
-	}
-	return nil
-}
-
-func checkChannel(c directory.Channel, origin string) error {
-	if c.Disabled {
-		return refusal.ErrChannelDisabled
-	}
-	if !allowed(c, origin) {
-		return errOrigin
 	}
 	return nil
 }
@@ -181,13 +205,4 @@ func bearer(r *http.Request) string {
 		return r.URL.Query().Get("token")
 	}
 	return ""
-}
-
-// address is where a request comes from, without its port.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -31,18 +32,33 @@ type statusEvent struct {
 }
 
 // stream follows the visitor's conversation from the log, also before it begins. It starts behind Last-Event-ID, or
-// behind the query's after; without either it tells everything.
+// behind the query's after; without either it tells everything. It ends with the session, and when the channel no longer
+// serves the page that it is on.
 func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) error {
+	if err := s.open(v); err != nil {
+		return err
+	}
 	after, err := s.resume(r)
 	if err != nil {
 		return err
 	}
 	a := v.conversation()
 	filter := eventlog.Filter{Org: a.Org, Kinds: []events.Kind{a.Kind}, ID: a.ID}
-	return s.streams.Serve(w, r, func(ctx context.Context, out *web.Stream) error {
+	origin := r.Header.Get("Origin")
+	goesOn := func() error {
+		if err := s.admits(v, origin); err != nil {
+			return err
+		}
+		return s.open(v)
+	}
+	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
-		return s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+		err := s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+		if errors.Is(context.Cause(ctx), errSession) {
+			return nil // its time was over
+		}
+		return err
 	})
 }
 
