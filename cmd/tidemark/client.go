@@ -146,25 +146,44 @@ func problemError(response *http.Response, raw []byte) error {
 	return f
 }
 
+// page is a page of a list.
+type page[T any] struct {
+	Items       []T           `json:"items"`
+	Unreachable []unreachable `json:"unreachable"`
+	Links       struct {
+		Next string `json:"next"`
+	} `json:"links"`
+}
+
+// unreachable is a projection that could not be asked for its part of a list.
+type unreachable struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
+}
+
 // each walks a list over all its pages.
 func each[T any](ctx context.Context, c *client, path string, fn func(T) error) error {
-	for path != "" {
-		var page struct {
-			Items []T `json:"items"`
-			Links struct {
-				Next string `json:"next"`
-			} `json:"links"`
-		}
-		if err := c.do(ctx, http.MethodGet, path, nil, &page); err != nil {
-			return err
-		}
-		for _, item := range page.Items {
+	return eachPage(ctx, c, path, func(p page[T]) error {
+		for _, item := range p.Items {
 			if err := fn(item); err != nil {
 				return err
 			}
 		}
-		next, err := url.Parse(page.Links.Next)
-		if err != nil || page.Links.Next == "" {
+		return nil
+	})
+}
+
+func eachPage[T any](ctx context.Context, c *client, path string, fn func(page[T]) error) error {
+	for path != "" {
+		var p page[T]
+		if err := c.do(ctx, http.MethodGet, path, nil, &p); err != nil {
+			return err
+		}
+		if err := fn(p); err != nil {
+			return err
+		}
+		next, err := url.Parse(p.Links.Next)
+		if err != nil || p.Links.Next == "" {
 			return nil //nolint:nilerr // a link that cannot be read ends the list; the server never sends one
 		}
 		path = next.RequestURI()
