@@ -23,18 +23,23 @@ const (
 	demoSiteKey = "demo-site"
 )
 
-// bootstrap makes the demo org when the log has no org at all, with an admin key that only the data directory knows.
-func (d *desk) bootstrap(ctx context.Context, p *printer) error {
+// bootstrap makes the demo org when the log has no org at all. It returns the secret of its admin key, which only the data
+// directory knows; an empty one when there was nothing to make.
+func (d *desk) bootstrap(ctx context.Context) (secret string, err error) {
 	if err := d.directory.Wait(ctx); err != nil {
-		return fmt.Errorf("read the configuration from the log: %w", err)
+		return "", fmt.Errorf("read the configuration from the log: %w", err)
 	}
 	if len(d.directory.Orgs()) > 0 {
-		return nil
+		return "", nil
 	}
+	return d.makeDemo(ctx, filepath.Join(d.Data, adminKeyFile))
+}
+
+// makeDemo makes the org and leaves its key at path, unless another process is first.
+func (d *desk) makeDemo(ctx context.Context, path string) (secret string, err error) {
 	// The key is on disk before its hash is in the log: a crash in between leaves a key that the next start uses.
-	secret, err := adminKey(filepath.Join(d.Data, adminKeyFile))
-	if err != nil {
-		return err
+	if secret, err = adminKey(path); err != nil {
+		return "", err
 	}
 	hash := sha256.Sum256([]byte(secret))
 	// A new id each time: the loser of a race must not take the winner's org for its own.
@@ -43,15 +48,28 @@ func (d *desk) bootstrap(ctx context.Context, p *printer) error {
 		ID: demoOrg, Name: "Demo", AdminName: "Admin", AdminEmail: "admin@example.com", KeyHash: hash[:], SiteKey: demoSiteKey,
 	})
 	if errors.Is(err, refusal.ErrOrgExists) {
-		return nil // another process was first; it has the key
+		return "", d.forgetKey(ctx, path, hash)
 	}
 	if err != nil {
-		return fmt.Errorf("make the demo org: %w", err)
+		return "", fmt.Errorf("make the demo org: %w", err)
 	}
 	if err := d.directory.WaitFor(ctx, made.Position.Sequence); err != nil {
+		return "", fmt.Errorf("read the configuration from the log: %w", err)
+	}
+	return secret, nil
+}
+
+// forgetKey removes a key that opens nothing, because the org was made by another process with a key of its own.
+func (d *desk) forgetKey(ctx context.Context, path string, hash [sha256.Size]byte) error {
+	if err := errors.Join(d.log.Sync(ctx), d.directory.WaitFor(ctx, d.log.Head())); err != nil {
 		return fmt.Errorf("read the configuration from the log: %w", err)
 	}
-	p.say("Made the org %q with an admin key, printed only this once: %s", demoOrg, secret)
+	if _, works := d.directory.Key(hash); works {
+		return nil
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove an admin key that opens nothing: %w", err)
+	}
 	return nil
 }
 
@@ -65,8 +83,28 @@ func adminKey(path string) (string, error) {
 		return "", fmt.Errorf("read the admin key: %w", err)
 	}
 	secret := "tdm_" + rand.Text() + rand.Text()
-	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+	if err := keepFile(path, secret+"\n"); err != nil {
 		return "", fmt.Errorf("keep the admin key: %w", err)
 	}
 	return secret, nil
+}
+
+// keepFile writes a file of the owner's alone. After a power cut it is there whole, once this has returned, or not at all.
+func keepFile(path, content string) (err error) {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

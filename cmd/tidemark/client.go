@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,15 +80,34 @@ type problem struct {
 
 // do sends a request; in and out may be nil.
 func (c *client) do(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
+	var body []byte
 	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("encode the request: %w", err)
+		var err error
+		if body, err = encode(in); err != nil {
+			return err
 		}
-		body = bytes.NewReader(raw)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, body)
+	return c.send(ctx, method, path, body, out)
+}
+
+// encode is JSON as short as it can be: what a page would have to escape is left as it is.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// send is do for a body that is JSON already; it may be nil.
+func (c *client) send(ctx context.Context, method, path string, body []byte, out any) error {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base, "/")+path, reader)
 	if err != nil {
 		return fault.Newf(fault.Invalid, "url_invalid", "%q is not the address of a server", c.base).WithCause(err)
 	}
@@ -116,7 +137,26 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 	return nil
 }
 
-func problemError(response *http.Response, raw []byte) error {
+// answerError is an answer that says no. What it wraps is the fault that a person is told.
+type answerError struct {
+	status  int
+	problem problem
+	fault   *fault.Fault
+}
+
+func (e *answerError) Error() string { return e.fault.Error() }
+func (e *answerError) Unwrap() error { return e.fault }
+
+// detail is what is wrong, on one line and without the code.
+func (p problem) detail() string {
+	parts := []string{cmp.Or(p.Detail, p.Title)}
+	for _, e := range p.Errors {
+		parts = append(parts, e.Location+" "+e.Message)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func problemError(response *http.Response, raw []byte) *answerError {
 	kinds := map[int]fault.Kind{
 		http.StatusUnauthorized: fault.Unauthenticated, http.StatusForbidden: fault.Forbidden,
 		http.StatusNotFound: fault.NotFound, http.StatusConflict: fault.Conflict,
@@ -130,41 +170,62 @@ func problemError(response *http.Response, raw []byte) error {
 			kind = fault.Invalid
 		}
 	}
-	var p problem
-	if json.Unmarshal(raw, &p) != nil || p.Code == "" {
-		return fault.Newf(kind, "unexpected_answer", "the server answered %s: %.200s", response.Status, raw)
+	e := &answerError{status: response.StatusCode}
+	if json.Unmarshal(raw, &e.problem) != nil || e.problem.Code == "" {
+		e.problem = problem{Code: "unexpected_answer", Detail: fmt.Sprintf("the server answered %s: %.200s", response.Status, raw)}
+		e.fault = fault.New(kind, e.problem.Code, e.problem.Detail)
+		return e
 	}
-	text := p.Detail
-	if text == "" {
-		text = p.Title
+	p := e.problem
+	e.fault = fault.New(kind, p.Code, cmp.Or(p.Detail, p.Title)+" ["+p.Code+"]")
+	e.fault.Hint = p.Hint
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
+		e.fault.RetryAfter = time.Duration(seconds) * time.Second
 	}
-	f := fault.New(kind, p.Code, text+" ["+p.Code+"]")
-	f.Hint = p.Hint
-	for _, e := range p.Errors {
-		f.Message += fmt.Sprintf("\n  %s: %s", e.Location, e.Message)
+	for _, field := range p.Errors {
+		e.fault.Message += fmt.Sprintf("\n  %s: %s", field.Location, field.Message)
 	}
-	return f
+	return e
+}
+
+// page is a page of a list.
+type page[T any] struct {
+	Items       []T           `json:"items"`
+	Unreachable []unreachable `json:"unreachable"`
+	Links       struct {
+		Next string `json:"next"`
+	} `json:"links"`
+}
+
+// unreachable is a projection that could not be asked for its part of a list.
+type unreachable struct {
+	Projection string `json:"projection"`
+	Reason     string `json:"reason"`
 }
 
 // each walks a list over all its pages.
 func each[T any](ctx context.Context, c *client, path string, fn func(T) error) error {
-	for path != "" {
-		var page struct {
-			Items []T `json:"items"`
-			Links struct {
-				Next string `json:"next"`
-			} `json:"links"`
-		}
-		if err := c.do(ctx, http.MethodGet, path, nil, &page); err != nil {
-			return err
-		}
-		for _, item := range page.Items {
+	return eachPage(ctx, c, path, func(p page[T]) error {
+		for _, item := range p.Items {
 			if err := fn(item); err != nil {
 				return err
 			}
 		}
-		next, err := url.Parse(page.Links.Next)
-		if err != nil || page.Links.Next == "" {
+		return nil
+	})
+}
+
+func eachPage[T any](ctx context.Context, c *client, path string, fn func(page[T]) error) error {
+	for path != "" {
+		var p page[T]
+		if err := c.do(ctx, http.MethodGet, path, nil, &p); err != nil {
+			return err
+		}
+		if err := fn(p); err != nil {
+			return err
+		}
+		next, err := url.Parse(p.Links.Next)
+		if err != nil || p.Links.Next == "" {
 			return nil //nolint:nilerr // a link that cannot be read ends the list; the server never sends one
 		}
 		path = next.RequestURI()

@@ -72,11 +72,11 @@ func (c config) Validate() error {
 		bad("listen: %q is not host:port", c.Listen)
 	}
 	for u := range strings.SplitSeq(c.NATS, ",") {
-		if u == "" {
+		if u = strings.TrimSpace(u); u == "" {
 			continue
 		}
 		if p, err := url.Parse(u); err != nil || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, p.Scheme) || p.Host == "" {
-			bad("nats: %q is not a URL such as nats://127.0.0.1:4222", u)
+			bad("nats: %q is not a URL such as nats://127.0.0.1:4222", redactServers(u))
 		}
 	}
 	if c.Postgres != "" {
@@ -189,7 +189,7 @@ func (c *configCommand) Run(p *printer) error {
 		{"targets", strings.Join(s.Targets, ",")},
 		{"data", s.Data},
 		{"listen", s.Listen},
-		{"nats", redact(s.NATS)},
+		{"nats", redactServers(s.NATS)},
 		{"postgres", redact(s.Postgres)},
 		{"search", s.Search},
 		{"partitions", strconv.Itoa(s.Partition)},
@@ -212,15 +212,6 @@ func (c *configCommand) Run(p *printer) error {
 		return p.object(values)
 	}
 	return p.table([]string{"SETTING", "VALUE"}, rows)
-}
-
-// redact hides the password of a URL.
-func redact(s string) string {
-	u, err := url.Parse(s)
-	if err != nil {
-		return s
-	}
-	return u.Redacted()
 }
 
 // makeDataDir makes the data directory and says what to do when that cannot be.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -47,10 +49,12 @@ func (v *visitor) chats(t *testing.T, name string, messages int) error {
 		}
 		v.took = append(v.took, time.Since(began))
 		v.texts = append(v.texts, text)
-		for lines.Scan() && !strings.Contains(lines.Text(), `"`+text+`"`) {
+		seen := false
+		for !seen && lines.Scan() {
+			seen = strings.Contains(lines.Text(), `"`+text+`"`)
 		}
-		if err := lines.Err(); err != nil {
-			return fmt.Errorf("wait for %q on the stream: %w", text, err)
+		if !seen {
+			return fmt.Errorf("the stream ended without %q: %w", text, cmp.Or(lines.Err(), io.EOF))
 		}
 	}
 	a, err := v.chat.Do(t.Context(), "GET", "/chat/v1/messages", nil)

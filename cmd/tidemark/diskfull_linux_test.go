@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +16,9 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
+// namespaceVariable tells the test that it runs as root of a namespace already.
+const namespaceVariable = "TIDEMARK_TEST_NAMESPACE"
+
 // A disk that is full: writes are refused with a clear answer, reads of the log go on or say that it is away, nothing
 // that was acknowledged is lost, and once there is space again the same process takes writes again.
 func TestDiskFull(t *testing.T) {
@@ -22,10 +27,13 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Mkdir(data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=24m"); errors.Is(err, syscall.EPERM) {
-		t.Skip("a small disk can be made by root only")
-	} else if err != nil {
-		t.Fatal(err)
+	err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=24m")
+	if errors.Is(err, syscall.EPERM) && os.Getenv(namespaceVariable) == "" {
+		inNamespace(t)
+		return
+	}
+	if err != nil {
+		t.Fatalf("make a small disk: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(data, syscall.MNT_DETACH); err != nil {
@@ -79,6 +87,36 @@ func TestDiskFull(t *testing.T) {
 		if !slices.Equal(got, v.texts) {
 			t.Errorf("restarted: %t: of %d acknowledged messages %d are there", restarted, len(v.texts), len(got))
 		}
+	}
+}
+
+// inNamespace runs the test again as root of a user and mount namespace, in which anybody may make a small disk.
+func inNamespace(t *testing.T) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.v")
+	again.Env = append(os.Environ(), namespaceVariable+"=1")
+	again.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	var said bytes.Buffer
+	again.Stdout, again.Stderr = &said, &said
+	if err := again.Start(); err != nil {
+		if testing.Short() {
+			t.Skipf("-short: a small disk can be made neither here nor in a namespace: %v", err)
+		}
+		t.Fatalf("a small disk can be made neither here nor in a namespace: %v; allow unprivileged user namespaces or run it as root", err)
+	}
+	if err := again.Wait(); err != nil {
+		t.Fatalf("as root of a namespace: %v\n%s", err, &said)
+	}
+	if !strings.Contains(said.String(), "--- PASS: "+t.Name()) {
+		t.Fatalf("as root of a namespace it did not run:\n%s", &said)
 	}
 }
 

@@ -5,24 +5,32 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
-// lagCommand tells how far everything is behind.
+// lagCommand tells how far everything is behind. It exits 3 when that cannot be told of everything.
 type lagCommand struct {
 	Client clientFlags   `embed:""`
 	Watch  bool          `help:"Go on telling until interrupted."`
 	Every  time.Duration `help:"With --watch: how often." default:"2s"`
 }
 
-// lagRow is one projection of GET /v1/admin/lag.
+// lagRow is one projection of GET /v1/admin/lag: how far it is, or why that is not known.
 type lagRow struct {
-	Name       string    `json:"name"`
+	Name string `json:"name"`
+	*Freshness
+	Reason string `json:"reason,omitempty"`
+}
+
+// Freshness is how far something has read.
+type Freshness struct {
 	Position   string    `json:"position"`
 	Time       time.Time `json:"time"`
 	LagSeconds float64   `json:"lag_seconds"`
 	LagEvents  uint64    `json:"lag_events"`
-	Error      string    `json:"error,omitempty"`
 }
 
 // Run prints one line for each projection.
@@ -59,32 +67,48 @@ func (c *lagCommand) print(ctx context.Context, p *printer, server *client, befo
 	if err := server.do(ctx, http.MethodGet, "/v1/admin/lag", nil, &list); err != nil {
 		return err
 	}
-	if p.json {
-		for _, row := range list.Items {
+	var rows [][]string
+	var unknown []string
+	for _, row := range list.Items {
+		cells, known := row.cells(before[row.Name], c.Every)
+		if !known {
+			unknown = append(unknown, row.Name)
+		}
+		if p.json {
 			if err := p.object(row); err != nil {
 				return err
 			}
 		}
-		return nil
-	}
-	var rows [][]string
-	for _, row := range list.Items {
-		state := "current"
-		if row.LagEvents > 0 {
-			state = finish(before[row.Name], row, c.Every)
-		}
-		if row.Error != "" {
-			state = row.Error
-		}
-		rows = append(rows, []string{row.Name, strconv.FormatUint(row.LagEvents, 10), fmt.Sprintf("%.1f s", row.LagSeconds), row.Time.Format(time.RFC3339), state})
+		rows = append(rows, cells)
 		before[row.Name] = row
 	}
-	return p.table([]string{"PROJECTION", "LAG EVENTS", "LAG", "AS OF", "STATE"}, rows)
+	if !p.json {
+		if err := p.table([]string{"PROJECTION", "LAG EVENTS", "LAG", "AS OF", "STATE"}, rows); err != nil {
+			return err
+		}
+	}
+	if len(unknown) > 0 && !c.Watch { // who watches waits until it is known
+		return fault.Newf(fault.Unavailable, "lag_unknown", "it is not known how far these are: %s", strings.Join(unknown, ", ")).
+			WithHint("is there a process that runs them? /readyz of that process says what it lacks")
+	}
+	return nil
+}
+
+// cells are a line of the table; known is false when nobody can tell how far the projection is.
+func (r lagRow) cells(before lagRow, every time.Duration) (cells []string, known bool) {
+	if r.Freshness == nil {
+		return []string{r.Name, "?", "?", "?", "unknown: " + r.Reason}, false
+	}
+	state := "current"
+	if r.LagEvents > 0 {
+		state = finish(before, r, every)
+	}
+	return []string{r.Name, strconv.FormatUint(r.LagEvents, 10), fmt.Sprintf("%.1f s", r.LagSeconds), r.Time.Format(time.RFC3339), state}, true
 }
 
 // finish says when a projection will have caught up, from two looks at it.
 func finish(before, now lagRow, every time.Duration) string {
-	if before.Name == "" || before.LagEvents <= now.LagEvents {
+	if before.Freshness == nil || before.LagEvents <= now.LagEvents {
 		return "behind"
 	}
 	rate := float64(before.LagEvents-now.LagEvents) / every.Seconds()

@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
 // parkedCommand looks after keys whose events could not be applied.
@@ -33,7 +36,7 @@ type parkedList struct {
 	Projection string      `help:"Of this projection only."`
 }
 
-// Run lists.
+// Run lists. It exits 3 when a projection could not be asked: its keys are not in the list.
 func (c *parkedList) Run(ctx context.Context, p *printer) error {
 	server, err := c.Client.connect()
 	if err != nil {
@@ -43,22 +46,62 @@ func (c *parkedList) Run(ctx context.Context, p *printer) error {
 	if c.Projection != "" {
 		path += "?projection=" + url.QueryEscape(c.Projection)
 	}
-	rows := [][]string{}
-	err = each(ctx, server, path, func(k parkedKey) error {
-		if p.json {
-			return p.object(k)
-		}
-		rows = append(rows, []string{k.Projection, k.Key, k.Type, strconv.Itoa(k.Attempts), k.Since.Format(time.RFC3339), k.Asked, k.Error})
+	var found []parkedKey
+	var unknown []unreachable
+	err = eachPage(ctx, server, path, func(p page[parkedKey]) error {
+		found, unknown = append(found, p.Items...), append(unknown, p.Unreachable...)
 		return nil
 	})
-	if err != nil || p.json {
+	if err != nil {
 		return err
 	}
-	if len(rows) == 0 {
-		p.say("Nothing is parked.")
-		return nil
+	if p.json {
+		err = printObjects(p, found, unknown)
+	} else {
+		err = printParked(p, found, unknown)
 	}
-	return p.table([]string{"PROJECTION", "KEY", "EVENT", "TRIES", "SINCE", "ASKED", "ERROR"}, rows)
+	if err == nil && len(unknown) > 0 {
+		names := make([]string, len(unknown))
+		for i, u := range unknown {
+			names[i] = u.Projection
+		}
+		err = fault.Newf(fault.Unavailable, "parked_unknown", "these could not be asked for their parked keys: %s", strings.Join(names, ", ")).
+			WithHint("is there a process that runs them? ask again when there is")
+	}
+	return err
+}
+
+func printObjects(p *printer, found []parkedKey, unknown []unreachable) error {
+	for _, k := range found {
+		if err := p.object(k); err != nil {
+			return err
+		}
+	}
+	for _, u := range unknown {
+		if err := p.object(u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printParked(p *printer, found []parkedKey, unknown []unreachable) error {
+	switch {
+	case len(found) > 0:
+		rows := make([][]string, len(found))
+		for i, k := range found {
+			rows[i] = []string{k.Projection, k.Key, k.Type, strconv.Itoa(k.Attempts), k.Since.Format(time.RFC3339), k.Asked, k.Error}
+		}
+		if err := p.table([]string{"PROJECTION", "KEY", "EVENT", "TRIES", "SINCE", "ASKED", "ERROR"}, rows); err != nil {
+			return err
+		}
+	case len(unknown) == 0:
+		p.say("Nothing is parked.")
+	}
+	for _, u := range unknown {
+		p.say("unknown: %s: %s", u.Projection, u.Reason)
+	}
+	return nil
 }
 
 type parkedRef struct {

@@ -94,13 +94,14 @@ type agentCommand struct {
 
 // agentRow is one item of GET /v1/agents.
 type agentRow struct {
-	ID          string `json:"id"`
-	Name        string `json:"name"`
-	Email       string `json:"email"`
-	Role        string `json:"role"`
-	Presence    string `json:"presence"`
-	Capacity    int    `json:"capacity"`
-	Deactivated bool   `json:"deactivated"`
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Email       string   `json:"email"`
+	Role        string   `json:"role"`
+	Presence    string   `json:"presence"`
+	Capacity    int      `json:"capacity"`
+	Skills      []string `json:"skills"`
+	Deactivated bool     `json:"deactivated"`
 }
 
 type agentList struct {

@@ -24,24 +24,23 @@ type projectionCommand struct {
 
 // projectionState is one item of GET /v1/admin/projections.
 type projectionState struct {
-	Name string `json:"name"`
-	AsOf *struct {
-		Time       time.Time `json:"time"`
-		LagSeconds float64   `json:"lag_seconds"`
-		LagEvents  uint64    `json:"lag_events"`
-	} `json:"as_of"`
+	Name    string        `json:"name"`
+	AsOf    *Freshness    `json:"as_of"`
+	Reason  string        `json:"reason,omitempty"` // why there is no as_of
 	Rebuild *rebuildState `json:"rebuild"`
 }
 
 type rebuildState struct {
-	State      string  `json:"state"`
-	Asked      string  `json:"asked,omitempty"`
-	Detail     string  `json:"detail,omitempty"`
-	Equal      *bool   `json:"equal"`
-	Done       uint64  `json:"done"`
-	Total      uint64  `json:"total"`
-	Rate       float64 `json:"rate"`
-	ETASeconds float64 `json:"eta_seconds"`
+	State      string    `json:"state"`
+	Asked      string    `json:"asked,omitempty"`
+	Detail     string    `json:"detail,omitempty"`
+	Equal      *bool     `json:"equal"`
+	Done       uint64    `json:"done"`
+	Total      uint64    `json:"total"`
+	Rate       float64   `json:"rate"`
+	ETASeconds float64   `json:"eta_seconds"`
+	StartedAt  time.Time `json:"started_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
 }
 
 type projectionList struct {
@@ -51,7 +50,7 @@ type projectionList struct {
 // Run lists.
 func (c *projectionList) Run(ctx context.Context, p *printer) error {
 	return list(ctx, p, c.Client, "/v1/admin/projections", []string{"PROJECTION", "LAG", "REBUILD"}, func(s projectionState) []string {
-		lag, rebuild := "unknown", "-"
+		lag, rebuild := "unknown: "+s.Reason, "-"
 		if s.AsOf != nil {
 			lag = fmt.Sprintf("%d events, %.1f s", s.AsOf.LagEvents, s.AsOf.LagSeconds)
 		}
@@ -122,7 +121,14 @@ func (c *projectionRebuild) Run(ctx context.Context, p *printer, s streams) erro
 	}
 	if c.NoWait {
 		p.say("The rebuild of %s goes on in the server.", c.Name)
-		return nil
+		if !p.json {
+			return nil
+		}
+		r, err := c.await(ctx, server, func(rebuildState) bool { return true })
+		if err != nil {
+			return err
+		}
+		return p.object(r)
 	}
 	var bar *progressbar.ProgressBar
 	r, err := c.await(ctx, server, func(r rebuildState) bool {

@@ -88,11 +88,27 @@ func (c *serveCommand) Run(ctx context.Context, p *printer, s streams) (err erro
 	return nil
 }
 
+// announced is what a program is told of a server that has started.
+type announced struct {
+	URL         string   `json:"url"`
+	Targets     []string `json:"targets"`
+	Data        string   `json:"data"`
+	Incarnation string   `json:"incarnation"`
+	Org         string   `json:"org,omitempty"`       // that was made at this start
+	AdminKey    string   `json:"admin_key,omitempty"` // of that org, told only this once
+}
+
 // announce makes the first org on an empty log, leaves the address where other commands look, and says all that.
 func (d *desk) announce(ctx context.Context, address string, p *printer) error {
+	said := announced{URL: address, Targets: d.Targets, Data: d.Data, Incarnation: d.log.Incarnation()}
 	if d.has("api") {
-		if err := d.bootstrap(ctx, p); err != nil {
+		secret, err := d.bootstrap(ctx)
+		if err != nil {
 			return err
+		}
+		if secret != "" {
+			p.say("Made the org %q with an admin key, printed only this once: %s", demoOrg, secret)
+			said.Org, said.AdminKey = demoOrg, secret
 		}
 	}
 	path := filepath.Join(d.Data, serverURLFile)
@@ -100,11 +116,19 @@ func (d *desk) announce(ctx context.Context, address string, p *printer) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if p.json {
-		return p.object(map[string]any{"url": address, "targets": d.Targets, "data": d.Data, "incarnation": d.log.Incarnation()})
+		return p.object(said)
 	}
 	p.say("Tidemark serves %v on %s (data in %s)", d.Targets, address, d.Data)
 	if d.has("api") {
-		p.say("Open %s/docs for the API; the admin key is in %s", address, filepath.Join(d.Data, adminKeyFile))
+		p.say("Open %s/docs for the API%s", address, whereKey(filepath.Join(d.Data, adminKeyFile)))
 	}
 	return nil
+}
+
+// whereKey says where the admin key is, if it is there: the process that made the org has it, and others do not.
+func whereKey(path string) string {
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return "; the admin key is in " + path
 }

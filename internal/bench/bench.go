@@ -7,6 +7,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -23,16 +24,39 @@ const NoGoal = "no goal: what the rest of the desk costs beside it"
 
 // Result is one measured line.
 type Result struct {
-	Bench string  `json:"bench"`
-	What  string  `json:"what"`
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit"`
-	Raw   float64 `json:"raw,omitempty"`
-	Ratio float64 `json:"ratio,omitempty"`
-	P50   float64 `json:"p50_ms,omitempty"`
-	P99   float64 `json:"p99_ms,omitempty"`
-	Goal  string  `json:"goal"`
-	Met   bool    `json:"met"`
+	Bench, What string
+	Value       float64
+	Unit        string
+	Raw, Ratio  float64 // 0: there is nothing to hold it against
+	P50, P99    float64 // in milliseconds; 0: not measured
+	Goal        string
+	Met         bool // means nothing with NoGoal
+}
+
+// MarshalJSON writes ten fields, always the same. What was not measured is null, and met is where there is no goal.
+func (r Result) MarshalJSON() ([]byte, error) {
+	measured := func(v float64) *float64 {
+		if v == 0 {
+			return nil
+		}
+		return &v
+	}
+	met := &r.Met
+	if r.Goal == NoGoal {
+		met = nil
+	}
+	return json.Marshal(struct {
+		Bench string   `json:"bench"`
+		What  string   `json:"what"`
+		Value float64  `json:"value"`
+		Unit  string   `json:"unit"`
+		Raw   *float64 `json:"raw"`
+		Ratio *float64 `json:"ratio"`
+		P50   *float64 `json:"p50_ms"`
+		P99   *float64 `json:"p99_ms"`
+		Goal  string   `json:"goal"`
+		Met   *bool    `json:"met"`
+	}{r.Bench, r.What, r.Value, r.Unit, measured(r.Raw), measured(r.Ratio), measured(r.P50), measured(r.P99), r.Goal, met})
 }
 
 // Options of a run.

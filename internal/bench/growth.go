@@ -12,14 +12,15 @@ const (
 	talkMessages = 20
 )
 
-// flatness measures what accepting and reading a message costs with a small log and with one ten times as large.
+// flatness measures what accepting a message, and writing and applying an event, cost with a small log and with one ten
+// times as large.
 func flatness(ctx context.Context, o Options, dir string, give func(Result)) error {
 	large := sizeOr(o, 1_000_000)
 	small := large / 10
 	if err := prepare(ctx, o, dir); err != nil {
 		return err
 	}
-	var accepted, appended [2]float64 // µs an event
+	var accepted, appended, applied [2]float64 // µs an event
 	before := 0
 	for i, upto := range []int{small, large} {
 		began := time.Now()
@@ -32,6 +33,9 @@ func flatness(ctx context.Context, o Options, dir string, give func(Result)) err
 		if accepted[i], err = acceptCost(ctx, o, dir, ids[:min(len(ids), 1000)]); err != nil {
 			return err
 		}
+		if applied[i], err = applyCost(ctx, o, dir); err != nil {
+			return err
+		}
 	}
 	for _, line := range []struct {
 		what string
@@ -39,7 +43,12 @@ func flatness(ctx context.Context, o Options, dir string, give func(Result)) err
 	}{
 		{"accepting a message over HTTP by 16 callers", accepted},
 		{"writing an event in batches, from the start of the log and after the first tenth", appended},
+		{"applying an event to the read models, from the start of the log and after the first tenth", applied},
 	} {
+		if line.cost[0] == 0 || line.cost[1] == 0 {
+			o.Say("%s: too few events to tell", line.what)
+			continue
+		}
 		r := Result{
 			What:  fmt.Sprintf("%s: at %d events against %d", line.what, large, small),
 			Value: line.cost[1], Unit: "µs/event", Raw: line.cost[0], Ratio: line.cost[1] / line.cost[0],
@@ -66,6 +75,32 @@ func acceptCost(ctx context.Context, o Options, dir string, ids []string) (cost 
 	o.Say("16 callers")
 	got, err := post(ctx, s, ids, 16, o.span(2))
 	return 1e6 / got.perSecond(), err
+}
+
+// applyCost lets the read models catch up; 0 when they had nothing to do. The time runs from the first look at them, not
+// from the start of the database.
+func applyCost(ctx context.Context, o Options, dir string) (cost float64, err error) {
+	s, err := start(ctx, o, dir, "--targets", "api,projections")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if err := s.migrated(ctx); err != nil {
+		return 0, err
+	}
+	var first uint64
+	var began time.Time
+	err = pollLag(ctx, s, readModels, func(lag uint64) bool {
+		if began.IsZero() {
+			first, began = lag, time.Now()
+			o.Say("%d events behind", first)
+		}
+		return lag == 0
+	})
+	if err != nil || first == 0 {
+		return 0, err
+	}
+	return float64(time.Since(began).Microseconds()) / float64(first), nil
 }
 
 // startup measures the time to the first answer and the memory of a server on a long log.

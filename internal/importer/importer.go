@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,8 +17,14 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/intake"
 )
 
-// workers is how many conversations are written at a time, so that the log can store them together.
-const workers = 64
+const (
+	workers = 64  // conversations that are written at a time, so that the log can store them together
+	part    = 500 // messages that are written together; the log takes 1,000 events in a batch
+
+	// A conflict says that others keep changing the same customer or conversation, and nothing about a line.
+	conflictTries = 4
+	conflictPause = 50 * time.Millisecond
+)
 
 // Totals counts what an import did.
 type Totals struct {
@@ -61,8 +68,9 @@ type Importer struct{ intake Intake }
 // New makes an Importer.
 func New(i Intake) *Importer { return &Importer{i} }
 
-// Import writes each line's conversation in one atomic batch, many lines at a time. A line that is wrong is in the
-// report; an error says that the import had to stop, and can be repeated from the start. Empty lines are passed over.
+// Import writes each line's conversation, many lines at a time: up to 500 messages in one atomic batch, and a longer
+// one in several, in order. A line that cannot be kept is in the report, and one that is wrong in itself leaves nothing in
+// the log; an error says that the import had to stop, and can be repeated from the start. Empty lines are passed over.
 func (i *Importer) Import(ctx context.Context, org string, lines [][]byte) (Report, error) {
 	var mu sync.Mutex
 	var report Report
@@ -73,7 +81,7 @@ func (i *Importer) Import(ctx context.Context, org string, lines [][]byte) (Repo
 			continue
 		}
 		group.Go(func() error {
-			opened, err := i.line(ctx, org, line)
+			written, position, err := i.line(ctx, org, line)
 			mu.Lock()
 			defer mu.Unlock()
 			if f, ok := errors.AsType[*fault.Fault](err); ok && aboutTheLine(f) {
@@ -83,9 +91,9 @@ func (i *Importer) Import(ctx context.Context, org string, lines [][]byte) (Repo
 			if err != nil {
 				return err
 			}
-			report.Add(count(opened))
-			if opened.Position.Sequence > report.Position.Sequence {
-				report.Position = opened.Position
+			report.Add(written)
+			if position.Sequence > report.Position.Sequence {
+				report.Position = position
 			}
 			return nil
 		})
@@ -97,25 +105,72 @@ func (i *Importer) Import(ctx context.Context, org string, lines [][]byte) (Repo
 
 // aboutTheLine tells whether another try of the same line would end the same way.
 func aboutTheLine(f *fault.Fault) bool {
+	if errors.Is(f, command.ErrConflict) {
+		return false
+	}
 	return f.Kind == fault.Invalid || f.Kind == fault.Conflict || f.Kind == fault.NotFound
 }
 
-func (i *Importer) line(ctx context.Context, org string, line []byte) (intake.Opened, error) {
+// line writes one conversation, and tells what that added and where its last event stands.
+func (i *Importer) line(ctx context.Context, org string, line []byte) (Totals, events.Position, error) {
 	r, err := Parse(line)
 	if err != nil {
-		return intake.Opened{}, err
+		return Totals{}, events.Position{}, err
 	}
-	// The command is this very content: a record that has grown since is another command on the same conversation.
-	digest := command.Digest(r)
+	var all Totals
+	var last events.Position
+	for from := 0; from < len(r.Messages); from += part {
+		opened, err := i.open(ctx, org, r.cut(from, min(from+part, len(r.Messages))), from)
+		if err != nil {
+			return Totals{}, events.Position{}, err
+		}
+		added := count(opened)
+		all.Created, all.Messages, all.Customers = all.Created+added.Created, all.Messages+added.Messages, all.Customers+added.Customers
+		last = opened.Position
+	}
+	switch {
+	case all.Created > 0:
+	case all.Messages > 0:
+		all.Extended = 1
+	default:
+		all.Unchanged = 1
+	}
+	return all, last, nil
+}
+
+// open writes some messages of a conversation, of which the first is the message number first of the record.
+func (i *Importer) open(ctx context.Context, org string, r Record, first int) (intake.Opened, error) {
+	// The command is this very content: a record that has grown since is another command on the same conversation. What
+	// the file calls an id may be any text, and a command's id has to fit into a header.
 	meta := command.Meta{
-		ID:    "import:" + r.ID + ":" + digest,
+		ID:    command.DeriveID("import", org, r.ID, strconv.Itoa(first), command.Digest(r)),
 		Actor: events.Actor{Type: events.ActorImport},
 		At:    r.Messages[0].At,
 	}
-	return i.intake.Open(ctx, org, meta, r.request(org))
+	q := r.request(org, first)
+	for try := 1; ; try++ {
+		opened, err := i.intake.Open(ctx, org, meta, q)
+		if !errors.Is(err, command.ErrConflict) || try == conflictTries {
+			return opened, err
+		}
+		pause := time.NewTimer(time.Duration(try) * conflictPause)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return intake.Opened{}, context.Cause(ctx)
+		case <-pause.C:
+		}
+	}
 }
 
-func (r Record) request(org string) intake.Request {
+// cut is the record with some of its messages.
+func (r Record) cut(from, upto int) Record {
+	r.Messages = r.Messages[from:upto]
+	return r
+}
+
+// request opens the conversation of the record. Its first message is the message number first of the conversation.
+func (r Record) request(org string, first int) intake.Request {
 	conversation := command.DeriveID("import", org, r.ID)
 	q := intake.Request{
 		ConversationID: conversation,
@@ -137,7 +192,7 @@ func (r Record) request(org string) intake.Request {
 	}
 	messages := make([]intake.Message, len(r.Messages))
 	for n, m := range r.Messages {
-		messages[n] = intake.Message{ID: command.DeriveID("import", conversation, strconv.Itoa(n)), Text: m.Text, At: m.At}
+		messages[n] = intake.Message{ID: command.DeriveID("import", conversation, strconv.Itoa(first+n)), Text: m.Text, At: m.At}
 		if m.From == fromAgent {
 			messages[n].Author = events.Actor{Type: events.ActorImport} // which agent it was is not in the file
 		}
@@ -146,11 +201,10 @@ func (r Record) request(org string) intake.Request {
 	return q
 }
 
-// count tells what a conversation's batch added.
+// count tells what one batch added.
 func count(o intake.Opened) Totals {
 	var t Totals
-	if o.Replayed || len(o.Events) == 0 {
-		t.Unchanged = 1
+	if o.Replayed {
 		return t
 	}
 	for _, r := range o.Events {
@@ -162,13 +216,6 @@ func count(o intake.Opened) Totals {
 		case events.CustomerCreated:
 			t.Customers++
 		}
-	}
-	switch {
-	case t.Created > 0:
-	case t.Messages > 0:
-		t.Extended = 1
-	default:
-		t.Unchanged = 1
 	}
 	return t
 }

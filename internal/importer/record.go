@@ -10,12 +10,16 @@ package importer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/domain/text"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
@@ -70,8 +74,8 @@ func Parse(line []byte) (Record, error) {
 func (r Record) problems() []string {
 	var out []string
 	bad := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if r.ID == "" || len(r.ID) > 200 {
-		bad("id must have 1 to 200 characters")
+	if n := utf8.RuneCountInString(r.ID); n == 0 || n > 200 || strings.ContainsFunc(r.ID, unicode.IsControl) {
+		bad("id must have 1 to 200 characters, and no control characters")
 	}
 	if !slices.Contains(events.Channels, r.Channel) {
 		bad("channel %q is none of %v", r.Channel, events.Channels)
@@ -89,11 +93,18 @@ func (r Record) problems() []string {
 		if m.From != fromCustomer && m.From != fromAgent {
 			bad("messages[%d].from %q is neither customer nor agent", i, m.From)
 		}
-		if m.At.IsZero() {
+		switch year := m.At.UTC().Year(); {
+		case m.At.IsZero():
 			bad("messages[%d].at is missing", i)
+		case year < 1 || year > 9999:
+			bad("messages[%d].at is in the year %d in UTC: 1 to 9999 can be kept", i, year)
 		}
 		if i > 0 && m.At.Before(r.Messages[i-1].At) {
 			bad("messages[%d].at is before the message above it: messages must be oldest first", i)
+		}
+		// The aggregate would refuse it too, but perhaps only when the beginning of the conversation has been written.
+		if f, ok := errors.AsType[*fault.Fault](text.Body(fmt.Sprintf("messages[%d].text", i), m.Text)); ok {
+			bad("%s", f.Message)
 		}
 	}
 	return out

@@ -32,8 +32,9 @@ func (s *Service) registerImport() {
 	add(s, operation{
 		id: "import", method: http.MethodPost, path: "/v1/admin/import", tag: "Admin", admin: true,
 		summary: "Bring conversations of another system in",
-		doc: "Each line's conversation is written whole or not at all. Ids follow from the ids in the lines, so sending lines again " +
-			"adds nothing, and a conversation that has grown since gets what is new. Messages keep their own times.",
+		doc: "Each line's conversation is written whole or not at all; one of more than 500 messages in steps of 500, in order. Ids " +
+			"follow from the ids in the lines, so sending lines again adds nothing, also after some of them, and a conversation that " +
+			"has grown since gets what is new. Messages keep their own times.",
 		codes: append([]string{"event_too_large"}, writeCodes...), longest: slow,
 	}, s.importLines)
 }
