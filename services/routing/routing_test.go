@@ -187,6 +187,31 @@ func TestSnoozeEndsOnTime(t *testing.T) {
 	}
 }
 
+// More than one look deals with is dealt with all the same, to the last, and nothing twice.
+func TestABacklogIsPlacedToTheLast(t *testing.T) {
+	t.Parallel()
+	o := setup(t).office(100, "ann")
+	const all = 300
+	o.open(ids(all)...)
+	p := o.start()
+	f := o.until("all are placed", func(f floor) bool {
+		placed := 0
+		for _, s := range f.Conversations {
+			if s.QueueID == o.queue {
+				placed++
+			}
+		}
+		return placed == all
+	})
+	f.commands(t)
+	o.presence("ann", events.PresenceOnline)
+	o.until("ann has what she can hold", func(f floor) bool { return f.has("ann") == 100 })
+	if f = o.settle(p); f.has("ann") != 100 {
+		t.Fatalf("ann has %d", f.has("ann"))
+	}
+	f.commands(t)
+}
+
 func TestBurstCap(t *testing.T) {
 	t.Parallel()
 	const most, all = 3, 8
