@@ -23,12 +23,13 @@ const (
 	KindCustomer     Kind = "customer"
 	KindClaim        Kind = "claim"
 	KindConversation Kind = "conversation"
+	KindRun          Kind = "run" // of an automation
 )
 
 // Kinds lists every kind.
 var Kinds = []Kind{
 	KindOrg, KindSettings, KindAgent, KindKey, KindQueue, KindChannel, KindRule,
-	KindCustomer, KindClaim, KindConversation,
+	KindCustomer, KindClaim, KindConversation, KindRun,
 }
 
 // ConfigKinds are small and few: every process folds them into memory and follows them.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,7 +56,14 @@ func (g *ledger) ids() []string {
 
 func perform(t *testing.T, pool *pgxpool.Pool, name string, g *ledger) {
 	t.Helper()
-	p := NewPerformer(PerformerConfig{Projection: name, Pool: pool, Perform: g.perform, Attempts: 3, Workers: g.workers})
+	performWith(t, PerformerConfig{Projection: name, Pool: pool, Perform: g.perform, Attempts: 3, Workers: g.workers})
+}
+
+// performWith runs a performer until the test ends.
+func performWith(t *testing.T, cfg PerformerConfig) {
+	t.Helper()
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	p := NewPerformer(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
@@ -163,9 +172,7 @@ func TestTimersWaitAndCanBeCancelled(t *testing.T) {
 	if ids := g.ids(); !slices.Equal(ids, []string{"now", "due"}) || g.done[0].Depth != 2 || string(g.done[0].Payload) != `{"x": "y"}` {
 		t.Fatalf("performed %+v", g.done)
 	}
-	if n := waiting(t, pool); n != 1 {
-		t.Fatalf("%d wait, the timer that was not cancelled should", n)
-	}
+	eventually(t, "only the timer that was not cancelled waits", func() bool { return waiting(t, pool) == 1 })
 }
 
 func TestOnlyReactorsWriteIntents(t *testing.T) {
@@ -198,4 +205,163 @@ func TestAnOrgsFloodOfIntentsDelaysNoOther(t *testing.T) {
 	if at := slices.Index(g.ids(), "quiet"); at > 1 {
 		t.Fatalf("the quiet org was served as number %d", at)
 	}
+}
+
+// write puts intents of a reactor into the database, as its Apply would.
+func writeIntents(t *testing.T, pool *pgxpool.Pool, s *postgresSession, intents ...Intent) {
+	t.Helper()
+	if err := pgx.BeginFunc(t.Context(), s.conn, func(tx pgx.Tx) error { return WriteIntents(t.Context(), tx, intents) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hanging performs what is not of the org "slow" at once, and tells of it; what is waits until release is closed.
+type hanging struct {
+	begun, done chan string
+	release     chan struct{}
+}
+
+func (h hanging) perform(ctx context.Context, in Intent) error {
+	h.begun <- in.ID
+	if strings.HasPrefix(in.ID, "slow") {
+		select {
+		case <-h.release:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	h.done <- in.ID
+	return nil
+}
+
+func TestWhatHangsDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
+	pool, l := database(t), newMemoryLog(1)
+	s := openAt(t, NewPostgresSink(pool, reactor{tally{name: "routing"}}, l), 0).(*postgresSession)
+	const n = 300
+	var all []Intent
+	for i := range n {
+		all = append(all, Intent{ID: fmt.Sprintf("slow%d", i), Org: "slow", Kind: "do", Key: fmt.Sprintf("k%d", i), Cause: uint64(i + 1)})
+	}
+	writeIntents(t, pool, s, all...)
+	h := hanging{begun: make(chan string, 2*n), done: make(chan string, 2*n), release: make(chan struct{})}
+	performWith(t, PerformerConfig{Projection: "routing", Pool: pool, Perform: h.perform, Workers: 8})
+	<-h.begun // it hangs, and 299 others of its org are due
+
+	// Another org's intents are performed meanwhile, each of which was written after the one before was done: there is no
+	// round that they would have to wait for.
+	for i := range 20 {
+		id := fmt.Sprintf("quick%d", i)
+		writeIntents(t, pool, s, Intent{ID: id, Org: "quick", Kind: "do", Key: "k", Cause: uint64(n + i + 1)})
+		if got := <-h.done; got != id {
+			t.Fatalf("%s was done, want %s", got, id)
+		}
+	}
+	// And an org that hangs has not taken all places.
+	if hang := len(h.begun) - 20; hang >= 7 {
+		t.Fatalf("%d more of the org that hangs are under way", hang)
+	}
+	close(h.release)
+	for range n {
+		<-h.done
+	}
+	eventually(t, "all are performed", func() bool { return waiting(t, pool) == 0 })
+}
+
+// What coalesces is one row however often it is asked for, and is performed once more when it is asked for while it is
+// being performed.
+func TestIntentsThatCoalesceArePerformedAfterTheLastAsking(t *testing.T) {
+	t.Parallel()
+	pool, l := database(t), newMemoryLog(1)
+	s := openAt(t, NewPostgresSink(pool, reactor{tally{name: "routing"}}, l), 0).(*postgresSession)
+	ask := func(cause uint64) {
+		t.Helper()
+		writeIntents(t, pool, s,
+			Intent{ID: "look", Org: "o", Kind: "do", Key: "look", Cause: cause - 1, Coalesce: true},
+			Intent{ID: "look", Org: "o", Kind: "do", Key: "look", Cause: cause, Depth: int(cause), Coalesce: true})
+	}
+	for cause := range uint64(50) {
+		ask(cause + 2)
+	}
+	ask(9) // an older event, of another lane
+	if n := waiting(t, pool); n != 1 {
+		t.Fatalf("%d wait", n)
+	}
+	begun, goOn := make(chan Intent), make(chan error)
+	performWith(t, PerformerConfig{Projection: "routing", Pool: pool, Perform: func(ctx context.Context, in Intent) error {
+		select {
+		case begun <- in:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case err := <-goOn:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}})
+	if in := <-begun; in.Cause != 51 || in.Depth != 51 {
+		t.Fatalf("performed %+v", in)
+	}
+	ask(60)
+	goOn <- nil
+	if in := <-begun; in.Cause != 60 {
+		t.Fatalf("performed %+v", in)
+	}
+	ask(61)
+	goOn <- NotNow{After: time.Hour} // it was asked for again meanwhile, and that is now
+	if in := <-begun; in.Cause != 61 {
+		t.Fatalf("performed %+v", in)
+	}
+	goOn <- NotNow{} // others' turn, and there are none
+	<-begun
+	goOn <- nil
+	eventually(t, "nothing waits", func() bool { return waiting(t, pool) == 0 })
+}
+
+// What a look for intents reads does not depend on how many wait.
+func TestALookReadsFewOfManyIntents(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	_, err := pool.Exec(t.Context(), `INSERT INTO tidemark.intents (projection, org, id, kind, key, cause, depth, payload, due_at, try_at)
+		SELECT 'routing', 'org' || n % 3, n::text, 'do', 'k' || n / 2, n, 0, 'null', CASE WHEN n % 2 = 0 THEN '-infinity' ELSE now() + interval '1 day' END, '-infinity'
+		FROM generate_series(1, 60000) AS n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), "VACUUM ANALYZE tidemark.intents"); err != nil {
+		t.Fatal(err)
+	}
+	for name, query := range map[string]string{"now": dueNow, "timed": dueTimed} {
+		var raw []byte
+		err := pool.QueryRow(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) "+query, "routing", time.Now(), "", dueOfOrg, dueAtOnce).Scan(&raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plans []struct{ Plan plan }
+		if err := json.Unmarshal(raw, &plans); err != nil {
+			t.Fatal(err)
+		}
+		if n := plans[0].Plan.read(); n > 500 {
+			t.Errorf("%s: a look at 60,000 intents of 3 orgs reads %v rows:\n%s", name, n, raw)
+		}
+	}
+}
+
+// plan is a node of what EXPLAIN tells.
+type plan struct {
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Plans   []plan
+}
+
+// read counts the rows that the plan's nodes have handled.
+func (p plan) read() float64 {
+	n := (p.Rows + p.Removed) * p.Loops
+	for _, child := range p.Plans {
+		n += child.read()
+	}
+	return n
 }

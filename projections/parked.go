@@ -12,8 +12,13 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
-// ErrNotParked says that no such key waits.
-var ErrNotParked = fault.New(fault.NotFound, "not_parked", "this key is not parked")
+// What asking can answer besides nil.
+var (
+	ErrNotParked = fault.New(fault.NotFound, "not_parked", "this key is not parked")
+	// ErrParkedElsewhere says that the event the operator saw is no longer the one that the key waits at: it was retried
+	// or dropped meanwhile, and a later one failed.
+	ErrParkedElsewhere = fault.New(fault.Conflict, "parked_elsewhere", "the key is parked at another event by now")
+)
 
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
@@ -46,26 +51,46 @@ func listParked(ctx context.Context, q querier, where string, args ...any) ([]Pa
 	})
 }
 
-// RetryParked asks the owner of the partition to apply the failed event again, and all that waits behind it. The owner
-// looks about once a second; the row of ListParked tells what came of it: it is gone, or has more attempts.
-func RetryParked(ctx context.Context, pool *pgxpool.Pool, name, key string) error {
-	return ask(ctx, pool, name, key, AskRetry)
+// RetryParked asks the owner of the partition to apply the failed event again, and all that waits behind it. The event
+// is named by its sequence, as the operator saw it. The owner looks about once a second; the row of ListParked tells what
+// came of it: it is gone, or has more attempts.
+func RetryParked(ctx context.Context, pool *pgxpool.Pool, name, key string, sequence uint64) error {
+	return ask(ctx, pool, name, Request{Key: key, Sequence: sequence, Ask: AskRetry})
 }
 
-// DropParked asks the owner of the partition to skip the failed event and to go on with what waits behind it.
-func DropParked(ctx context.Context, pool *pgxpool.Pool, name, key string) error {
-	return ask(ctx, pool, name, key, AskDrop)
+// DropParked asks the owner of the partition to skip the failed event with this sequence, and to go on with what waits
+// behind it. Another event that has failed since is not skipped: nobody has looked at that one.
+func DropParked(ctx context.Context, pool *pgxpool.Pool, name, key string, sequence uint64) error {
+	return ask(ctx, pool, name, Request{Key: key, Sequence: sequence, Ask: AskDrop})
 }
 
-func ask(ctx context.Context, pool *pgxpool.Pool, name, key, what string) error {
-	tag, err := pool.Exec(ctx, "UPDATE tidemark.parked SET asked = $3 WHERE projection = $1 AND key = $2", name, key, what)
+func ask(ctx context.Context, pool *pgxpool.Pool, name string, r Request) error {
+	tag, err := pool.Exec(ctx, "UPDATE tidemark.parked SET asked = $4 WHERE projection = $1 AND key = $2 AND sequence = $3",
+		name, r.Key, signed(r.Sequence), r.Ask)
 	if err != nil {
-		return fmt.Errorf("%s parked key: %w", what, err)
+		return fmt.Errorf("%s parked key: %w", r.Ask, err)
 	}
-	if tag.RowsAffected() == 0 {
+	if tag.RowsAffected() == 1 {
+		return nil
+	}
+	found, err := listParked(ctx, pool, "projection = $1 AND key = $2", name, r.Key)
+	if err != nil {
+		return fmt.Errorf("%s parked key: %w", r.Ask, err)
+	}
+	var now *Parked
+	if len(found) == 1 {
+		now = &found[0]
+	}
+	return NotAskable(now)
+}
+
+// NotAskable is why nothing can be asked of a key at the event that the operator named: now is where it is parked, nil
+// when it is not.
+func NotAskable(now *Parked) error {
+	if now == nil {
 		return ErrNotParked.WithHint("tidemark parked list shows what waits")
 	}
-	return nil
+	return ErrParkedElsewhere.WithHint("it waits at the event with sequence %d now, a %s; look at that one first", now.Sequence, now.Type)
 }
 
 // cleanText makes any error text fit for a text column.

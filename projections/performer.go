@@ -6,18 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/errgroup"
-
-	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
 // NotNow is returned by a perform function that wants to be asked again later, without that counting as a failure.
-// Later intents of the same key wait with it.
+// Later intents of the same key wait with it. With After zero it is asked again as soon as others have had their turn:
+// so a piece of work that is too large for one is done in several.
 type NotNow struct{ After time.Duration } //nolint:errname // it reads as the answer that it is
 
 func (e NotNow) Error() string { return "not before " + e.After.String() }
@@ -35,7 +33,7 @@ type PerformerConfig struct {
 	Begin    func(context.Context) error
 	Logger   *slog.Logger // default: nothing is logged
 	Attempts int          // tries before an intent is marked as failed; default 10
-	Workers  int          // keys at a time; default 8
+	Workers  int          // keys at a time, of all orgs together; default 64
 }
 
 // Performer performs the intents of one projection, in one process at a time.
@@ -50,7 +48,7 @@ func NewPerformer(cfg PerformerConfig) *Performer {
 		cfg.Attempts = 10
 	}
 	if cfg.Workers <= 0 {
-		cfg.Workers = 8
+		cfg.Workers = 64
 	}
 	return &Performer{cfg: cfg}
 }
@@ -90,135 +88,146 @@ func (p *Performer) own(ctx context.Context) (err error) {
 			return fmt.Errorf("begin: %w", err)
 		}
 	}
+	s := &shift{
+		cfg: &p.cfg, conn: conn, board: newBoard(p.cfg.Workers), done: make(chan performed, p.cfg.Workers),
+		now: source{query: dueNow, dirty: true}, timed: source{query: dueTimed, dirty: true},
+	}
+	return s.work(ctx)
+}
+
+// performed is an intent, and what came of it.
+type performed struct {
+	Intent
+	err error
+}
+
+// shift is the time for which a process is the one that performs. One goroutine looks for intents, starts them, and
+// records what came of them; each intent is performed in a goroutine of its own, and a place that becomes free is taken
+// at once: none waits for the slowest of several.
+type shift struct {
+	cfg   *PerformerConfig
+	conn  *pgx.Conn
+	board *board
+	done  chan performed // holds as many as there are places
+	over  []performed    // and not recorded yet
+
+	now, timed source
+	alarm      time.Time // when timed ones are looked for again
+}
+
+func (s *shift) work(ctx context.Context) (err error) {
+	performing, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		err = errors.Join(err, s.end(ctx))
+	}()
 	for {
-		n, err := p.round(ctx, conn)
+		for in, ok := s.board.next(); ok; in, ok = s.board.next() {
+			go func() { s.done <- performed{in, s.perform(performing, in)} }()
+		}
+		looked, err := s.look(ctx)
 		if err != nil {
 			return err
 		}
-		if n > 0 {
+		if looked {
 			continue
 		}
-		if err := p.await(ctx, conn); err != nil {
+		if err := s.await(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// await returns when intents were written, and after a second at the latest: timers become due without a word.
-func (p *Performer) await(ctx context.Context, conn *pgx.Conn) error {
-	waiting, cancel := context.WithTimeout(ctx, beat)
+// end waits for what is under way. What was done stays done also when we are told to stop just now; what was interrupted
+// will be tried again, by whoever is next.
+func (s *shift) end(ctx context.Context) error {
+	for s.board.underWay > 0 {
+		s.finish(<-s.done)
+	}
+	s.over = slices.DeleteFunc(s.over, func(d performed) bool { return d.err != nil })
+	if s.conn.IsClosed() {
+		return nil // why is known already; the ids of the commands keep anything from happening twice
+	}
+	return s.record(ctx)
+}
+
+func (s *shift) finish(d performed) {
+	s.board.finish(d.Intent)
+	s.over = append(s.over, d)
+	s.now.dirty = true // the next of its key
+	s.timed.dirty = s.timed.dirty || d.timed
+}
+
+// look asks the database for intents, if there is a place for one and there may be some; it tells whether it asked.
+func (s *shift) look(ctx context.Context) (bool, error) {
+	if !s.alarm.After(time.Now()) {
+		s.timed.dirty, s.now.dirty = true, true
+		s.alarm = time.Now().Add(beat) // timers become due without a word
+	}
+	for _, from := range []*source{&s.timed, &s.now} {
+		if !from.dirty || s.board.full() {
+			continue
+		}
+		found, err := from.read(ctx, s.conn, s.cfg.Projection)
+		if err != nil {
+			return false, fmt.Errorf("look for intents: %w", err)
+		}
+		s.board.offer(found)
+		return true, nil
+	}
+	return false, nil
+}
+
+// await returns when something was performed, and recorded, when intents were written, and when it is time to look for
+// timers.
+func (s *shift) await(ctx context.Context) error {
+	waiting, cancel := context.WithDeadline(ctx, s.alarm)
 	defer cancel()
+	heard := make(chan error, 1)
+	go func() { heard <- s.hear(waiting) }()
+	var err error
+	select {
+	case d := <-s.done:
+		s.finish(d)
+		cancel()
+		err = <-heard
+	case err = <-heard:
+	}
+	for more := true; more; {
+		select {
+		case d := <-s.done:
+			s.finish(d)
+		default:
+			more = false
+		}
+	}
+	if err := errors.Join(err, ctx.Err()); err != nil {
+		return err
+	}
+	s.now.dirty = true
+	return s.record(ctx)
+}
+
+// hear waits for the word that intents of this projection were written.
+func (s *shift) hear(ctx context.Context) error {
 	for {
-		n, err := conn.WaitForNotification(waiting)
+		n, err := s.conn.WaitForNotification(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case waiting.Err() != nil && !conn.IsClosed():
+		case ctx.Err() != nil && !s.conn.IsClosed():
 			return nil
 		case err != nil:
 			return fmt.Errorf("wait for intents: %w", err)
-		case n.Payload == p.cfg.Projection:
+		case n.Payload == s.cfg.Projection:
 			return nil
 		}
 	}
 }
 
-// due takes the oldest due intent of each key; org by org in turn, so that nobody waits behind another's flood.
-const due = `
-WITH heads AS (
-	SELECT DISTINCT ON (org, key) * FROM tidemark.intents
-	WHERE projection = $1 AND NOT failed AND due_at <= $2 ORDER BY org, key, cause, id
-)
-SELECT id, org, kind, key, cause, depth, payload, due_at, attempts FROM (
-	SELECT *, row_number() OVER (PARTITION BY org ORDER BY cause, id) AS turn FROM heads WHERE try_at <= $2
-) AS heads ORDER BY turn, cause LIMIT 256`
-
-// round performs what is due, each key's next intent once, and tells how many there were.
-func (p *Performer) round(ctx context.Context, conn *pgx.Conn) (int, error) {
-	rows, err := conn.Query(ctx, due, p.cfg.Projection, time.Now())
-	if err != nil {
-		return 0, fmt.Errorf("look for intents: %w", err)
-	}
-	intents, err := pgx.CollectRows(rows, scanIntent)
-	if err != nil {
-		return 0, fmt.Errorf("look for intents: %w", err)
-	}
-	results := &pgx.Batch{}
-	var mu sync.Mutex
-	var g errgroup.Group
-	g.SetLimit(p.cfg.Workers)
-	for _, in := range intents {
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return nil // nothing was tried
-			}
-			err := p.perform(ctx, in)
-			if err != nil && ctx.Err() != nil {
-				return nil // it will be tried again, by whoever is next
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			p.conclude(ctx, results, in, err)
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil || results.Len() == 0 {
-		return len(intents), errors.Join(err, ctx.Err())
-	}
-	// What was done stays done when we are told to stop just now.
-	recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
-	defer cancel()
-	if err := conn.SendBatch(recording, results).Close(); err != nil {
-		return 0, fmt.Errorf("record what was performed: %w", err)
-	}
-	return len(intents), nil
-}
-
-func scanIntent(row pgx.CollectableRow) (in Intent, err error) {
-	var cause int64
-	var dueAt *time.Time
-	err = row.Scan(&in.ID, &in.Org, &in.Kind, &in.Key, &cause, &in.Depth, &in.Payload, finite{&dueAt}, &in.Attempts)
-	in.Cause = unsigned(cause)
-	if dueAt != nil {
-		in.DueAt = *dueAt
-	}
-	return in, err
-}
-
-func (p *Performer) perform(ctx context.Context, in Intent) (err error) {
+func (s *shift) perform(ctx context.Context, in Intent) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("performing %s panicked: %v", in.Kind, r)
 		}
 	}()
-	return p.cfg.Perform(ctx, in)
-}
-
-// conclude records what came of an intent.
-func (p *Performer) conclude(ctx context.Context, b *pgx.Batch, in Intent, err error) {
-	if err == nil {
-		b.Queue("DELETE FROM tidemark.intents WHERE projection = $1 AND org = $2 AND id = $3", p.cfg.Projection, in.Org, in.ID)
-		return
-	}
-	attempts := in.Attempts
-	var after time.Duration
-	later, notNow := errors.AsType[NotNow](err)
-	kind := fault.KindOf(err)
-	switch {
-	case notNow:
-		after = later.After
-	case kind == fault.Unavailable || kind == fault.TooMany:
-		f, _ := errors.AsType[*fault.Fault](err)
-		after = max(f.RetryAfter, time.Second)
-	default:
-		attempts++
-		after = min(time.Minute, 100*time.Millisecond<<min(attempts, 10))
-	}
-	failed := attempts >= p.cfg.Attempts
-	if !notNow {
-		p.cfg.Logger.WarnContext(ctx, "intent was not performed", "projection", p.cfg.Projection, "intent_kind", in.Kind,
-			"command_id", in.ID, "attempts", attempts, "failed", failed, "error", err)
-	}
-	b.Queue(`UPDATE tidemark.intents SET attempts = $4, try_at = $5, failed = $6, error = $7 WHERE projection = $1 AND org = $2 AND id = $3`,
-		p.cfg.Projection, in.Org, in.ID, attempts, time.Now().Add(after), failed, cleanText(err.Error()))
+	return s.cfg.Perform(ctx, in)
 }

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections/migrations"
@@ -316,16 +317,16 @@ func TestPoisonParksOneConversationThenRetryAndDrop(t *testing.T) {
 		}
 		return Parked{}, false
 	}
-	if err := RetryParked(t.Context(), pool, "tally", bad.String()); err != nil {
+	if err := RetryParked(t.Context(), pool, "tally", bad.String(), 2); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a retry that fails counts", func() bool { p, ok := find(bad.String()); return ok && p.Attempts == 4 && p.Asked == "" })
 	close(healed)
 	l.append(bad, tagged)
-	if err := RetryParked(t.Context(), pool, "tally", bad.String()); err != nil {
+	if err := RetryParked(t.Context(), pool, "tally", bad.String(), 2); err != nil {
 		t.Fatal(err)
 	}
-	if err := DropParked(t.Context(), pool, "tally", worse.String()); err != nil {
+	if err := DropParked(t.Context(), pool, "tally", worse.String(), 4); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "both are free", func() bool {
@@ -339,9 +340,49 @@ func TestPoisonParksOneConversationThenRetryAndDrop(t *testing.T) {
 	if !reflect.DeepEqual(got[bad.String()], want[bad.String()]) || !reflect.DeepEqual(got[worse.String()], want[worse.String()][1:]) {
 		t.Fatalf("rows %v, the log has %v", got, want)
 	}
-	if err := RetryParked(t.Context(), pool, "tally", "o.conversation.none"); !errors.Is(err, ErrNotParked) {
+	if err := RetryParked(t.Context(), pool, "tally", "o.conversation.none", 1); !errors.Is(err, ErrNotParked) {
 		t.Fatalf("got %v", err)
 	}
+}
+
+// An operator who looked at one event must not skip another that has failed since.
+func TestDropSkipsOnlyTheEventThatWasSeen(t *testing.T) {
+	t.Parallel()
+	pool, l := database(t), newMemoryLog(1)
+	bad := conversation("o", "bad")
+	poison := events.ConversationTagged{Tag: "poison"}
+	l.append(bad, poison, poison, tagged)
+	start(t, runnerOf(pool, l, tally{name: "tally"}, Limits{}))
+	await(t, pool, l, "tally")
+	waitsAt := func(sequence uint64) func() bool {
+		return func() bool {
+			all, err := ListParked(t.Context(), pool, "tally")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all) == 1 && all[0].Sequence == sequence && all[0].Asked == ""
+		}
+	}
+	eventually(t, "it is parked at the first", waitsAt(1))
+	if err := DropParked(t.Context(), pool, "tally", bad.String(), 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is parked at the second", waitsAt(2))
+	for _, ask := range []func(context.Context, *pgxpool.Pool, string, string, uint64) error{DropParked, RetryParked} {
+		err := ask(t.Context(), pool, "tally", bad.String(), 1)
+		if !errors.Is(err, ErrParkedElsewhere) || fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "sequence 2") {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if !waitsAt(2)() {
+		t.Fatal("something was asked of an event that nobody saw")
+	}
+	if err := DropParked(t.Context(), pool, "tally", bad.String(), 2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what waits behind both is applied", func() bool {
+		return reflect.DeepEqual(tallied(t, pool, "tally"), map[string][]uint64{bad.String(): {3}})
+	})
 }
 
 func TestForeignTablesAreRefused(t *testing.T) {

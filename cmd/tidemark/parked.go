@@ -24,6 +24,7 @@ type parkedKey struct {
 	Projection string    `json:"projection"`
 	Key        string    `json:"key"`
 	Position   string    `json:"position"`
+	Sequence   uint64    `json:"sequence"`
 	Type       string    `json:"type"`
 	Error      string    `json:"error"`
 	Attempts   int       `json:"attempts"`
@@ -90,9 +91,9 @@ func printParked(p *printer, found []parkedKey, unknown []unreachable) error {
 	case len(found) > 0:
 		rows := make([][]string, len(found))
 		for i, k := range found {
-			rows[i] = []string{k.Projection, k.Key, k.Type, strconv.Itoa(k.Attempts), k.Since.Format(time.RFC3339), k.Asked, k.Error}
+			rows[i] = []string{k.Projection, k.Key, strconv.FormatUint(k.Sequence, 10), k.Type, strconv.Itoa(k.Attempts), k.Since.Format(time.RFC3339), k.Asked, k.Error}
 		}
-		if err := p.table([]string{"PROJECTION", "KEY", "EVENT", "TRIES", "SINCE", "ASKED", "ERROR"}, rows); err != nil {
+		if err := p.table([]string{"PROJECTION", "KEY", "SEQUENCE", "EVENT", "TRIES", "SINCE", "ASKED", "ERROR"}, rows); err != nil {
 			return err
 		}
 	case len(unknown) == 0:
@@ -133,6 +134,7 @@ func (c *parkedShow) Run(ctx context.Context, p *printer) error {
 		{"projection", k.Projection},
 		{"key", k.Key},
 		{"event", k.Type},
+		{"sequence", strconv.FormatUint(k.Sequence, 10)},
 		{"position", k.Position},
 		{"error", k.Error},
 		{"tries", strconv.Itoa(k.Attempts)},
@@ -141,7 +143,10 @@ func (c *parkedShow) Run(ctx context.Context, p *printer) error {
 	})
 }
 
-type parkedAsk struct{ parkedRef }
+type parkedAsk struct {
+	parkedRef
+	Sequence uint64 `help:"Of the event that you looked at: nothing is done when the key is parked at another one by now. Default: the one that it is parked at now." placeholder:"N"`
+}
 
 // Run asks, and says what to look at next. Its name on the command line is what is asked.
 func (c *parkedAsk) Run(ctx context.Context, p *printer, words commandPath) error {
@@ -150,12 +155,19 @@ func (c *parkedAsk) Run(ctx context.Context, p *printer, words commandPath) erro
 		return err
 	}
 	var k parkedKey
-	if err := server.do(ctx, http.MethodPost, c.path()+"/"+words.last(), nil, &k); err != nil {
+	if c.Sequence == 0 {
+		if err := server.do(ctx, http.MethodGet, c.path(), nil, &k); err != nil {
+			return err
+		}
+		c.Sequence = k.Sequence
+	}
+	asked := map[string]uint64{"sequence": c.Sequence}
+	if err := server.do(ctx, http.MethodPost, c.path()+"/"+words.last(), asked, &k); err != nil {
 		return err
 	}
 	if p.json {
 		return p.object(k)
 	}
-	p.say("Asked for. 'tidemark parked list' shows what came of it: the key is gone, or has another error.")
+	p.say("Asked to %s the %s at %d. 'tidemark parked list' shows what came of it: the key is gone, or is parked again.", words.last(), k.Type, k.Sequence)
 	return nil
 }

@@ -227,7 +227,7 @@ func (d *desk) wireRouting(*http.ServeMux) error {
 
 func (d *desk) wireWorkflow(*http.ServeMux) error {
 	s := workflow.New(workflow.Deps{
-		Log: d.log, Pool: d.writes, Directory: d.directory, Conversations: aggregates.Conversations(d.loop),
+		Log: d.log, Pool: d.writes, Directory: d.directory, Conversations: aggregates.Conversations(d.loop), Runs: aggregates.Runs(d.loop),
 		Logger: d.logger.With("part", "workflow"), Registerer: d.registry, Pace: d.pace,
 	})
 	d.onTables("workflow", s.Run)

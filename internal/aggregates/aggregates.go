@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/org"
 	"github.com/tidemark-desk/tidemark/internal/domain/queue"
 	"github.com/tidemark-desk/tidemark/internal/domain/rule"
+	"github.com/tidemark-desk/tidemark/internal/domain/run"
 	"github.com/tidemark-desk/tidemark/internal/domain/settings"
 )
 
@@ -67,4 +68,9 @@ func Claims(l *command.Loop) *command.Handler[claim.State, claim.Command] {
 // Conversations handles conversations.
 func Conversations(l *command.Loop) *command.Handler[conversation.State, conversation.Command] {
 	return command.For(l, command.Decider[conversation.State, conversation.Command]{Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide})
+}
+
+// Runs handles the runs of automations.
+func Runs(l *command.Loop) *command.Handler[run.State, run.Command] {
+	return command.For(l, command.Decider[run.State, run.Command]{Kind: events.KindRun, Evolve: run.Evolve, Decide: run.Decide})
 }

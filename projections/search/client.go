@@ -56,14 +56,15 @@ func (c *Client) Parked(ctx context.Context) ([]projections.Parked, error) {
 }
 
 // RetryParked asks to apply the failed event of a key again, and all that waits behind it. The list tells what came of
-// it: the key is gone, or has more attempts. Fault not_parked when no such key waits.
-func (c *Client) RetryParked(ctx context.Context, key string) error {
-	return c.ask(ctx, SubjectAsk, queryTimeout, AskRequest{Key: key, Ask: projections.AskRetry}, nil)
+// it: the key is gone, or has more attempts. Faults: not_parked when no such key waits, parked_elsewhere when it waits at
+// another event than that with this sequence.
+func (c *Client) RetryParked(ctx context.Context, key string, sequence uint64) error {
+	return c.ask(ctx, SubjectAsk, queryTimeout, AskRequest{Key: key, Sequence: sequence, Ask: projections.AskRetry}, nil)
 }
 
-// DropParked asks to skip the failed event of a key, and to go on with what waits behind it.
-func (c *Client) DropParked(ctx context.Context, key string) error {
-	return c.ask(ctx, SubjectAsk, queryTimeout, AskRequest{Key: key, Ask: projections.AskDrop}, nil)
+// DropParked asks to skip the failed event of a key, and to go on with what waits behind it. Faults as for RetryParked.
+func (c *Client) DropParked(ctx context.Context, key string, sequence uint64) error {
+	return c.ask(ctx, SubjectAsk, queryTimeout, AskRequest{Key: key, Sequence: sequence, Ask: projections.AskDrop}, nil)
 }
 
 func (c *Client) ask(ctx context.Context, subject string, longest time.Duration, request, result any) error {

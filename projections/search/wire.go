@@ -24,8 +24,9 @@ const (
 
 // AskRequest is what an operator asks of a parked key.
 type AskRequest struct {
-	Key string `json:"key"` // projections.Parked.Key
-	Ask string `json:"ask"` // projections.AskRetry or AskDrop
+	Key      string `json:"key"`      // projections.Parked.Key
+	Sequence uint64 `json:"sequence"` // of the failed event that the operator saw
+	Ask      string `json:"ask"`      // projections.AskRetry or AskDrop
 }
 
 // Status of the search indexer.

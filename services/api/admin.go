@@ -22,8 +22,9 @@ type Admin interface {
 	// Parked lists the keys of a projection that wait; an empty name means all but the search index, which may be away
 	// when the others are not.
 	Parked(ctx context.Context, name string) ([]projections.Parked, error)
-	RetryParked(ctx context.Context, name, key string) error
-	DropParked(ctx context.Context, name, key string) error
+	// RetryParked and DropParked refuse when the key is parked at another event than the one with this sequence.
+	RetryParked(ctx context.Context, name, key string, sequence uint64) error
+	DropParked(ctx context.Context, name, key string, sequence uint64) error
 }
 
 // Projection is how a projection is doing.

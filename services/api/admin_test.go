@@ -41,10 +41,16 @@ func TestAdmin(t *testing.T) {
 		b.ok(202, "POST", "/v1/admin/projections/inbox/"+step, admin, nil)
 		b.refused(404, "not_found", "POST", "/v1/admin/projections/none/"+step, admin, nil)
 	}
-	b.ok(202, "POST", "/v1/admin/parked/inbox/conversation.c/retry", admin, nil)
-	b.ok(202, "POST", "/v1/admin/parked/inbox/conversation.c/drop", admin, nil)
+	const parked = "/v1/admin/parked/inbox/conversation.c"
+	seen := b.ok(200, "GET", parked, admin, nil).get("sequence")
+	b.ok(202, "POST", parked+"/retry", admin, nil)
+	o.parked[0].Sequence++ // it was retried, and the next event failed
+	b.refused(409, "parked_elsewhere", "POST", parked+"/drop", admin, map[string]any{"sequence": seen})
+	b.refused(422, "validation_failed", "POST", parked+"/drop", admin, map[string]any{"sequence": -1})
+	b.ok(202, "POST", parked+"/drop", admin, map[string]any{"sequence": 4})
+	b.ok(202, "POST", parked+"/drop", admin, nil)
 	b.refused(404, "not_found", "POST", "/v1/admin/parked/inbox/conversation.d/drop", admin, nil)
-	want := []string{"rebuild inbox", "compare inbox", "switch inbox", "drop inbox", "cancel inbox", "retry acme.conversation.c inbox", "drop acme.conversation.c inbox"}
+	want := []string{"rebuild inbox", "compare inbox", "switch inbox", "drop inbox", "cancel inbox", "retry acme.conversation.c at 3 inbox", "drop acme.conversation.c at 4 inbox", "drop acme.conversation.c at 4 inbox"}
 	if !slices.Equal(o.asked, want) {
 		t.Errorf("asked %q", o.asked)
 	}

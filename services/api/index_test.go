@@ -94,7 +94,7 @@ func serveIndex(t *testing.T, log *eventlog.Log) {
 		},
 		search.SubjectAsk: func(body []byte) (any, error) {
 			var r search.AskRequest
-			if err := json.Unmarshal(body, &r); err != nil || len(parked) == 0 || r.Key != odd.Key() {
+			if err := json.Unmarshal(body, &r); err != nil || len(parked) == 0 || r.Key != odd.Key() || r.Sequence != odd.Sequence {
 				return nil, projections.ErrNotParked
 			}
 			if r.Ask == projections.AskDrop {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -266,10 +267,19 @@ func (o *operator) Parked(_ context.Context, name string) (list []projections.Pa
 	return list, nil
 }
 
-func (o *operator) RetryParked(_ context.Context, name, key string) error {
-	return o.ask("retry "+key, name)
+func (o *operator) RetryParked(_ context.Context, name, key string, sequence uint64) error {
+	return o.askParked("retry", name, key, sequence)
 }
 
-func (o *operator) DropParked(_ context.Context, name, key string) error {
-	return o.ask("drop "+key, name)
+func (o *operator) DropParked(_ context.Context, name, key string, sequence uint64) error {
+	return o.askParked("drop", name, key, sequence)
+}
+
+func (o *operator) askParked(what, name, key string, sequence uint64) error {
+	for _, p := range o.parked {
+		if p.Projection == name && p.Key() == key && p.Sequence != sequence {
+			return projections.NotAskable(&p)
+		}
+	}
+	return o.ask(fmt.Sprint(what, " ", key, " at ", sequence), name)
 }

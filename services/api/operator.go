@@ -17,8 +17,8 @@ type Operator struct {
 // Index is what operators ask of the search index, wherever it is.
 type Index interface {
 	Parked(ctx context.Context) ([]projections.Parked, error)
-	RetryParked(ctx context.Context, key string) error
-	DropParked(ctx context.Context, key string) error
+	RetryParked(ctx context.Context, key string, sequence uint64) error
+	DropParked(ctx context.Context, key string, sequence uint64) error
 }
 
 // Rebuilds lists the newest rebuild of every projection.
@@ -45,17 +45,17 @@ func (o Operator) Parked(ctx context.Context, name string) ([]projections.Parked
 }
 
 // RetryParked asks to apply what failed again.
-func (o Operator) RetryParked(ctx context.Context, name, key string) error {
+func (o Operator) RetryParked(ctx context.Context, name, key string, sequence uint64) error {
 	if name == searchIndex {
-		return o.Index.RetryParked(ctx, key)
+		return o.Index.RetryParked(ctx, key, sequence)
 	}
-	return projections.RetryParked(ctx, o.Pool, name, key)
+	return projections.RetryParked(ctx, o.Pool, name, key, sequence)
 }
 
 // DropParked asks to skip what failed.
-func (o Operator) DropParked(ctx context.Context, name, key string) error {
+func (o Operator) DropParked(ctx context.Context, name, key string, sequence uint64) error {
 	if name == searchIndex {
-		return o.Index.DropParked(ctx, key)
+		return o.Index.DropParked(ctx, key, sequence)
 	}
-	return projections.DropParked(ctx, o.Pool, name, key)
+	return projections.DropParked(ctx, o.Pool, name, key, sequence)
 }

@@ -15,6 +15,7 @@ type ParkedKey struct {
 	Projection string    `json:"projection"`
 	Key        string    `json:"key" doc:"kind.id of the aggregate."`
 	Position   string    `json:"position" doc:"Of the event that failed."`
+	Sequence   uint64    `json:"sequence" doc:"Of the event that failed; name it when you ask for a retry or a drop."`
 	Type       string    `json:"type" doc:"Of the event that failed."`
 	Error      string    `json:"error"`
 	Attempts   int       `json:"attempts"`
@@ -27,7 +28,7 @@ var errParked = fault.New(fault.NotFound, "not_found", "nothing is parked under 
 
 func (s *Service) registerParked() {
 	const tag = "Admin"
-	codes := []string{"not_found", "not_parked", "admin_unavailable"}
+	codes := []string{"not_found", "not_parked", "parked_elsewhere", "admin_unavailable"}
 	add(s, operation{
 		id: "list-parked", method: http.MethodGet, path: "/v1/admin/parked", tag: tag, admin: true,
 		summary: "List keys that wait for an operator", codes: codes,
@@ -108,9 +109,18 @@ func (s *Service) getParked(ctx context.Context, in *ParkedInput) (*Answer[Parke
 }
 
 // AskParked is what an operator asks of a parked key. Asking twice is the same as asking once.
-type AskParked struct{ ParkedInput }
+type AskParked struct {
+	ParkedInput
 
-func (s *Service) askParked(ask func(a Admin, ctx context.Context, name, key string) error) func(ctx context.Context, in *AskParked) (*Answer[ParkedKey], error) {
+	Body *AskedEvent
+}
+
+// AskedEvent is the event that the operator looked at.
+type AskedEvent struct {
+	Sequence uint64 `json:"sequence,omitempty" minimum:"1" doc:"Of the failed event, as it was shown. When the key is parked at another one by now, nothing is done. Without it the one that it is parked at now is meant."`
+}
+
+func (s *Service) askParked(ask func(a Admin, ctx context.Context, name, key string, sequence uint64) error) func(ctx context.Context, in *AskParked) (*Answer[ParkedKey], error) {
 	return func(ctx context.Context, in *AskParked) (*Answer[ParkedKey], error) {
 		admin, err := s.operator()
 		if err != nil {
@@ -120,7 +130,11 @@ func (s *Service) askParked(ask func(a Admin, ctx context.Context, name, key str
 		if err != nil {
 			return nil, err
 		}
-		if err := ask(admin, ctx, in.Name, p.Key()); err != nil {
+		sequence := p.Sequence
+		if in.Body != nil && in.Body.Sequence != 0 {
+			sequence = in.Body.Sequence
+		}
+		if err := ask(admin, ctx, in.Name, p.Key(), sequence); err != nil {
 			return nil, err
 		}
 		return &Answer[ParkedKey]{s.parkedOf(p)}, nil
@@ -143,7 +157,7 @@ func findParked(ctx context.Context, admin Admin, in *ParkedInput) (projections.
 func (s *Service) parkedOf(p projections.Parked) ParkedKey {
 	return ParkedKey{
 		Projection: p.Projection, Key: strings.TrimPrefix(p.Key(), p.Aggregate.Org+"."),
-		Position: s.Log.Position(p.Aggregate, p.Sequence).String(), Type: p.Type, Error: p.Error,
+		Position: s.Log.Position(p.Aggregate, p.Sequence).String(), Sequence: p.Sequence, Type: p.Type, Error: p.Error,
 		Attempts: p.Attempts, Since: p.Since, Asked: p.Asked,
 	}
 }

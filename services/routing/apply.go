@@ -168,11 +168,11 @@ func wakeID(conversation string, revision uint64) string {
 
 func (f *folding) intents() []projections.Intent {
 	out := f.wakes
-	for _, org := range slices.Sorted(maps.Keys(f.asked)) {
-		r := f.asked[org]
-		id := "dispatch:" + strconv.FormatUint(r.Sequence, 10)
-		// Each is its own key: one that has to wait for the burst window must not hold up the next.
-		out = append(out, projections.Intent{ID: id, Org: org, Kind: intentDispatch, Key: id, Cause: r.Sequence, Depth: r.Depth + 1})
+	for org, r := range f.asked {
+		// One for each org, however often it is asked for: a look sees everything that was written before it.
+		out = append(out, projections.Intent{
+			ID: intentDispatch, Org: org, Kind: intentDispatch, Key: intentDispatch, Cause: r.Sequence, Depth: r.Depth + 1, Coalesce: true,
+		})
 	}
 	return out
 }

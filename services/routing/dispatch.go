@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -32,8 +31,16 @@ const (
 // patience is how long a process that takes over waits for the work items to show what was done before.
 const patience = 5 * time.Second
 
-// together is how many commands are given at a time; the log takes them in one batch.
-const together = 16
+const (
+	// piece is how many conversations of each list one look deals with.
+	piece = 128
+	// together is how many commands are given at a time; the log takes them in one batch.
+	together = 16
+	// unfolded is how many conversations may have commands whose events the work items do not show yet. The commands can
+	// be given no faster than their events are folded.
+	unfolded = 8 * piece
+	shortly  = 200 * time.Millisecond
+)
 
 // dispatcher performs routing's intents. Everything that it remembers is a convenience: when it is lost, the ids of
 // the commands and the domain still keep anything from happening twice.
@@ -49,16 +56,15 @@ type dispatcher struct {
 	burst         int
 	window        time.Duration
 
-	ticks atomic.Uint64 // orders arrivals of intents and beginnings of looks
-	mu    sync.Mutex
-	orgs  map[string]*orgMemory
+	mu   sync.Mutex
+	orgs map[string]*orgMemory
 }
 
 // orgMemory is of one org, of which one look at a time is under way.
 type orgMemory struct {
 	sync.Mutex
-	marks  map[string]mark // by conversation
-	looked uint64          // tick at which the last look that came to its end had begun
+	marks map[string]mark   // by conversation
+	tried map[string]uint64 // conversations for which nothing was done, and up to where they were folded; see round.done
 }
 
 // begin forgets what this process knew when it gave commands last: another has given them since. The events of those
@@ -90,26 +96,34 @@ func (d *dispatcher) perform(ctx context.Context, i projections.Intent) error {
 	}
 }
 
-// dispatch looks at an org's work. It is never given up: without it the org's work would lie there until the next
-// event. An intent that came before a look began is covered by that look.
+// dispatch looks at an org's work once and gives the commands that this look calls for, piece of them at most. What is
+// left is asked for again, so that other orgs have their turn in between. It is never given up: without it the org's work
+// would lie there until the next event.
 func (d *dispatcher) dispatch(ctx context.Context, i projections.Intent) error {
 	if err := d.directory.WaitFor(ctx, i.Cause); err != nil {
 		return fmt.Errorf("wait for the directory: %w", err)
 	}
-	arrived := d.ticks.Add(1)
 	memory := d.memory(i.Org)
 	memory.Lock()
 	defer memory.Unlock()
-	if memory.looked > arrived {
-		return nil
-	}
-	began := d.ticks.Add(1)
-	later, err := d.dealWith(ctx, i, memory.marks)
+	v := look(d.directory, i.Org)
+	w, err := d.read(ctx, i.Org, v, memory)
 	if err != nil {
 		return errDelayed.WithCause(err)
 	}
-	memory.looked = began
-	if later {
+	if len(memory.marks) >= unfolded {
+		return projections.NotNow{After: shortly} // more would only be asked what has been asked already
+	}
+	r := round{dispatcher: d, org: i.Org, intent: i, memory: memory}
+	more, err := r.run(ctx, w, v)
+	switch {
+	case err != nil:
+		return errDelayed.WithCause(err)
+	case more:
+		return projections.NotNow{}
+	}
+	clear(memory.tried)
+	if w.Later {
 		return projections.NotNow{After: d.window}
 	}
 	return nil
@@ -120,33 +134,12 @@ var errMovedOn = fault.New(fault.Conflict, "conversation_moved_on", "the convers
 
 var errDelayed = fault.New(fault.Unavailable, "routing_delayed", "the org's work could not be dealt with now")
 
-// dealWith looks and gives commands until nothing is left to do; later tells that something is left for which it is
-// only too early.
-func (d *dispatcher) dealWith(ctx context.Context, i projections.Intent, marks map[string]mark) (later bool, err error) {
-	tried := map[string]bool{} // what was refused although its item is up to date is not asked again this time
-	for {
-		v := look(d.directory, i.Org)
-		w, err := d.read(ctx, i.Org, v, marks, tried)
-		if err != nil {
-			return false, err
-		}
-		given := assign(v, w, d.burst)
-		if len(w.Held)+len(w.Unplaced)+len(given) == 0 {
-			return w.Later, nil
-		}
-		r := round{dispatcher: d, org: i.Org, intent: i, marks: marks, tried: tried}
-		if err := r.run(ctx, w, v, given); err != nil {
-			return false, err
-		}
-	}
-}
-
 func (d *dispatcher) memory(org string) *orgMemory {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.orgs[org]
 	if m == nil {
-		m = &orgMemory{marks: map[string]mark{}}
+		m = &orgMemory{marks: map[string]mark{}, tried: map[string]uint64{}}
 		d.orgs[org] = m
 	}
 	return m
@@ -157,12 +150,15 @@ type round struct {
 	*dispatcher
 	org    string
 	intent projections.Intent
-	mu     sync.Mutex // of the maps
-	marks  map[string]mark
-	tried  map[string]bool
+	mu     sync.Mutex // of the maps in memory
+	memory *orgMemory
+	passed bool // over a conversation for which nothing was done: another may be dealt with instead
 }
 
-func (r *round) run(ctx context.Context, w work, v desk, given []decision) error {
+// run tells whether another look would find more to do now. What the commands change is no reason for one: their events
+// ask for a look when they are folded.
+func (r *round) run(ctx context.Context, w work, v desk) (more bool, err error) {
+	given := assign(v, w, r.burst)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(together)
 	for _, c := range w.Held {
@@ -174,20 +170,23 @@ func (r *round) run(ctx context.Context, w work, v desk, given []decision) error
 	for _, c := range w.Unplaced {
 		g.Go(func() error { return r.place(ctx, c, v.Default) })
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return false, err
+	}
+	return w.More || r.passed || len(w.Waiting) >= piece && len(given) > 0, nil
 }
 
 func (r *round) take(ctx context.Context, c decision) error {
 	m := r.meta("takeback", c)
-	_, err := r.conversations.Handle(ctx, r.org, c.ConversationID, m,
+	came, err := r.conversations.Handle(ctx, r.org, c.ConversationID, m,
 		conversation.UnassignFrom{AgentID: c.AgentID, Reason: ReasonAgentOffline})
-	return r.done(ctx, c, m, err, "")
+	return r.done(ctx, c, m, came, err, "")
 }
 
 // place moves the conversation only if it is still where it was seen: somebody may have queued it meanwhile.
 func (r *round) place(ctx context.Context, c decision, queue string) error {
 	m := r.meta("place", c)
-	_, err := r.loop.Atomic(ctx, m, func(tx *command.Tx) error {
+	came, err := r.loop.Atomic(ctx, m, func(tx *command.Tx) error {
 		s, _, err := command.Peek(tx, r.conversations, r.org, c.ConversationID)
 		if err != nil {
 			return err
@@ -197,18 +196,21 @@ func (r *round) place(ctx context.Context, c decision, queue string) error {
 		}
 		return command.Stage(tx, r.conversations, r.org, c.ConversationID, conversation.Command(conversation.Queue{QueueID: queue, Reason: ReasonDefaultQueue}))
 	})
-	return r.done(ctx, c, m, err, "")
+	return r.done(ctx, c, m, came, err, "")
 }
 
 // give looks at the agent once more: the look that chose may be as old as the commands before this one took.
 func (r *round) give(ctx context.Context, c decision) error {
 	if a, ok := r.directory.Agent(r.org, c.AgentID); !ok || a.Deactivated || a.Presence != events.PresenceOnline {
-		return nil // the next look chooses another
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.passed = true // the next look chooses another
+		return nil
 	}
 	m := r.meta("routing", c)
-	_, err := r.conversations.Handle(ctx, r.org, c.ConversationID, m,
+	came, err := r.conversations.Handle(ctx, r.org, c.ConversationID, m,
 		conversation.RouteTo{QueueID: c.QueueID, AgentID: c.AgentID, Reason: ReasonSpareCapacity})
-	return r.done(ctx, c, m, err, c.AgentID)
+	return r.done(ctx, c, m, came, err, c.AgentID)
 }
 
 func (r *round) meta(what string, c decision) command.Meta {
@@ -220,25 +222,33 @@ func (r *round) meta(what string, c decision) command.Meta {
 }
 
 // done remembers what came of a command. A refusal is an outcome too: the state has moved on, and the events that
-// moved it will be folded.
-func (r *round) done(ctx context.Context, c decision, m command.Meta, err error, agent string) error {
+// moved it will be folded. When the item stays as it was all the same, the conversation is left alone until all others
+// were dealt with: what cannot be done must not stand before what can.
+func (r *round) done(ctx context.Context, c decision, m command.Meta, came command.Result, err error, agent string) error {
+	news := err == nil && len(came.Events) > 0 && !came.Replayed
+	made := mark{Sequence: came.Position.Sequence, AgentID: agent, Time: r.clock()}
 	if err != nil {
 		if !refused(err) {
 			return fmt.Errorf("command %s: %w", m.ID, err)
 		}
 		r.logger.DebugContext(ctx, "routing was refused", "command_id", m.ID, "subject", r.org+".conversation."+c.ConversationID, "code", fault.CodeOf(err))
 	}
-	s, sequence, err := r.conversations.State(ctx, r.org, c.ConversationID)
-	if err != nil {
-		return fmt.Errorf("state after command %s: %w", m.ID, err)
-	}
-	if s.AssigneeID != agent {
-		agent = "" // it has moved on since, or had been given out before
+	if !news {
+		s, sequence, err := r.conversations.State(ctx, r.org, c.ConversationID)
+		if err != nil {
+			return fmt.Errorf("state after command %s: %w", m.ID, err)
+		}
+		made.Sequence = sequence
+		if s.AssigneeID != agent {
+			made.AgentID = "" // it has moved on since, or had been given out before
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tried[c.ConversationID] = true
-	r.marks[c.ConversationID] = mark{Sequence: sequence, AgentID: agent, Time: r.clock()}
+	r.memory.marks[c.ConversationID] = made
+	if !news {
+		r.memory.tried[c.ConversationID], r.passed = c.Sequence, true
+	}
 	return nil
 }
 

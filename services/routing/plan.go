@@ -77,19 +77,21 @@ type load struct {
 	LastAssigned time.Time
 }
 
-// work is an org's work as it stands: lists in the order in which they are to be dealt with.
+// work is an org's work as it stands, or the beginning of it.
 type work struct {
 	Held     []decision // conversations of agents who are not there
-	Unplaced []decision // waiting conversations in no queue that takes work
-	Waiting  []decision // conversations that wait in queues with a free agent
+	Unplaced []decision // waiting conversations in no queue that takes work: the newest and the oldest
+	Waiting  []decision // conversations that wait in queues with a free agent, in the order in which they are given out
 	Loads    map[string]load
 	Later    bool // conversations wait where only the burst cap stands in the way
+	More     bool // there are more held or unplaced ones
 }
 
 // decision is one command that routing will give. Version names it: the revision of the event that calls for it.
 type decision struct {
 	ConversationID string
 	Version        uint64
+	Sequence       uint64 // up to where the item was folded that calls for it
 	QueueID        string // where it is
 	AgentID        string // who has it, or gets it
 }

@@ -9,6 +9,10 @@
 // is not folded yet, is refused by the domain; the looks end with one that sees all that waits now. Snoozes whose
 // time has passed are ended then.
 //
+// A look deals with a bounded piece of the work, so that no org waits for another's to be done. Half of what it places
+// in a queue is the newest: in a backlog, who writes now is seen now. In its queue a conversation waits by priority,
+// then age, whenever it was placed: that order is the desk's, and no younger one passes an older one there.
+//
 // Every command is named by the revision that calls for it, so that a replay or a second process does nothing
 // twice, and the domain refuses what no longer holds. Routing must not change a conversation in any other way.
 package routing

@@ -169,17 +169,47 @@ func TestSnoozeEndsOnTime(t *testing.T) {
 	snooze("closed", soon)
 	o.do("closed", conversation.Close{Reason: "done"})
 	snooze("short", 2*soon) // ends after the timers that must not ring
-	f := o.until("the short one wakes", func(f floor) bool { return f.Conversations["short"].Status == events.StatusOpen && len(f.History) > 10 })
-	last := f.History[len(f.History)-1]
-	if e, ok := last.Event.(events.ConversationWoke); !ok || e.Reason != routing.ReasonSnoozeElapsed || !strings.HasPrefix(last.Command, "wake:short:") {
-		t.Errorf("woke by %+v of command %s", last.Event, last.Command)
-	}
+	o.until("the short one wakes", func(f floor) bool {
+		return slices.ContainsFunc(f.woken(), func(r events.Recorded) bool { return r.Aggregate.ID == "short" })
+	})
 	o.settle(p)
 	o.presence("ann", events.PresenceOnline)
-	f = o.until("the woken one is given out", func(f floor) bool { return f.assignees()["short"] == "ann" })
+	f := o.until("the woken one is given out", func(f floor) bool { return f.assignees()["short"] == "ann" })
+	woken := f.woken()
+	if len(woken) != 1 || woken[0].Aggregate.ID != "short" {
+		t.Fatalf("woken %+v, want the short one alone", woken)
+	}
+	if e, ok := woken[0].Event.(events.ConversationWoke); !ok || e.Reason != routing.ReasonSnoozeElapsed || !strings.HasPrefix(woken[0].Command, "wake:short:") {
+		t.Errorf("woke by %+v of command %s", woken[0].Event, woken[0].Command)
+	}
 	if f.Conversations["moved"].Status != events.StatusSnoozed || f.Conversations["closed"].Status != events.StatusClosed {
 		t.Errorf("a timer rang that should not: %+v", f.Conversations)
 	}
+}
+
+// More than one look deals with is dealt with all the same, to the last, and nothing twice.
+func TestABacklogIsPlacedToTheLast(t *testing.T) {
+	t.Parallel()
+	o := setup(t).office(100, "ann")
+	const all = 300
+	o.open(ids(all)...)
+	p := o.start()
+	f := o.until("all are placed", func(f floor) bool {
+		placed := 0
+		for _, s := range f.Conversations {
+			if s.QueueID == o.queue {
+				placed++
+			}
+		}
+		return placed == all
+	})
+	f.commands(t)
+	o.presence("ann", events.PresenceOnline)
+	o.until("ann has what she can hold", func(f floor) bool { return f.has("ann") == 100 })
+	if f = o.settle(p); f.has("ann") != 100 {
+		t.Fatalf("ann has %d", f.has("ann"))
+	}
+	f.commands(t)
 }
 
 func TestBurstCap(t *testing.T) {

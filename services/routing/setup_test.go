@@ -241,6 +241,17 @@ func (f floor) given() []string {
 	return out
 }
 
+// woken lists the events by which snoozes ended, in order.
+func (f floor) woken() []events.Recorded {
+	var out []events.Recorded
+	for _, r := range f.History {
+		if _, ok := r.Event.(events.ConversationWoke); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // settle waits until routing has seen everything and has nothing left to do now, and answers how things are then.
 func (o *office) settle(p *process) floor {
 	o.Helper()

@@ -167,8 +167,8 @@ func (a *answers) ask(_ context.Context, body []byte) (any, error) {
 	if r.Ask != projections.AskRetry && r.Ask != projections.AskDrop {
 		return nil, malformed(fmt.Errorf("asked to %q", r.Ask))
 	}
-	if !a.tracker.ask(r.Key, r.Ask) {
-		return nil, projections.ErrNotParked.WithHint("tidemark parked list shows what waits")
+	if err := a.tracker.ask(projections.Request{Key: r.Key, Sequence: r.Sequence, Ask: r.Ask}); err != nil {
+		return nil, err
 	}
 	return struct{}{}, nil
 }

@@ -77,13 +77,17 @@ func TestParkedKeysAreRetriedAndDropped(t *testing.T) {
 	}
 
 	// A retry while the reason is still there fails again, and is not repeated by itself.
-	if err := b.client.RetryParked(t.Context(), odd); err != nil {
+	at := before[odd].Sequence
+	if err := b.client.DropParked(t.Context(), odd, at-1); fault.CodeOf(err) != "parked_elsewhere" || fault.KindOf(err) != fault.Conflict {
+		t.Errorf("an event that is not the one parked: %v", err)
+	}
+	if err := b.client.RetryParked(t.Context(), odd, at); err != nil {
 		t.Fatal(err)
 	}
 	attempts(map[string]int{odd: before[odd].Attempts + 1, later: 1})
 
 	refuse.Store(false)
-	if err := errors.Join(b.client.RetryParked(t.Context(), later), b.client.DropParked(t.Context(), odd)); err != nil {
+	if err := errors.Join(b.client.RetryParked(t.Context(), later, before[later].Sequence), b.client.DropParked(t.Context(), odd, at)); err != nil {
 		t.Fatal(err)
 	}
 	attempts(map[string]int{})
@@ -92,7 +96,7 @@ func TestParkedKeysAreRetriedAndDropped(t *testing.T) {
 			t.Errorf("%s: %+v, %v", words, a, err)
 		}
 	}
-	if err := b.client.DropParked(t.Context(), odd); fault.CodeOf(err) != "not_parked" || fault.KindOf(err) != fault.NotFound {
+	if err := b.client.DropParked(t.Context(), odd, at); fault.CodeOf(err) != "not_parked" || fault.KindOf(err) != fault.NotFound {
 		t.Errorf("again: %v", err)
 	}
 	for _, body := range []string{"{", `{"key":"org.conversation.odd","ask":"forget"}`} {

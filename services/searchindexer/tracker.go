@@ -76,17 +76,21 @@ func (t *tracker) parked() []projections.Parked {
 	return list
 }
 
-// ask notes what is asked of a key; false when it is not parked. The last word counts.
-func (t *tracker) ask(key, what string) bool {
+// ask notes what is asked of a key that is parked at the event that was seen. The last word counts.
+func (t *tracker) ask(r projections.Request) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.states {
-		if p, parked := s.Parked[key]; parked {
-			t.asked[key] = projections.Request{Key: key, Sequence: p.Sequence, Ask: what}
-			return true
+		p, parked := s.Parked[r.Key]
+		switch {
+		case parked && p.Sequence == r.Sequence:
+			t.asked[r.Key] = r
+			return nil
+		case parked:
+			return projections.NotAskable(&p)
 		}
 	}
-	return false
+	return projections.NotAskable(nil)
 }
 
 // requests are what is asked of a partition's keys and has not been done.

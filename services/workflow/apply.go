@@ -27,8 +27,8 @@ const intentStep = "step"
 // patience is how long a batch waits for the directory to have seen its events.
 const patience = 5 * time.Second
 
-// handler writes runs down. What it writes depends on the log alone: on the events, and on the rules' versions,
-// which the directory folds from the same log.
+// handler writes runs down, and what came of their steps. What it writes depends on the log alone: on the events, and
+// on the rules' versions, which the directory folds from the same log.
 type handler struct {
 	directory Directory
 	limits    Limits
@@ -38,7 +38,7 @@ var _ projections.Reactor = (*handler)(nil)
 
 func (*handler) Name() string { return Name }
 
-func (*handler) Kinds() []events.Kind { return []events.Kind{events.KindConversation} }
+func (*handler) Kinds() []events.Kind { return []events.Kind{events.KindConversation, events.KindRun} }
 
 func (*handler) Schema() string { return schema }
 
@@ -55,23 +55,23 @@ func (h *handler) Apply(ctx context.Context, tx pgx.Tx, batch []events.Recorded)
 		return err
 	}
 	var runs []run
-	done := map[string]int{} // by run: how many steps
+	taken := map[stepKey]outcome{}
 	for _, r := range batch {
 		k := key{r.Org, r.Aggregate.ID}
 		for _, n := range meet(h.directory.Rules(r.Org), r, recent[k], h.limits) {
 			runs = append(runs, n)
-			if n.State != stateSuppressed {
+			if n.Suppressed == "" {
 				recent[k] = append(recent[k], r.Time)
 			}
 		}
-		if id, number, ok := stepOf(r); ok {
-			done[id] = max(done[id], number+1)
+		if k, came, ok := stepOf(r); ok {
+			taken[k] = taken[k].and(came)
 		}
 	}
 	if err := start(ctx, q, runs); err != nil {
 		return err
 	}
-	if err := progress(ctx, q, done); err != nil {
+	if err := take(ctx, q, taken); err != nil {
 		return err
 	}
 	var intents []projections.Intent
@@ -142,8 +142,7 @@ func start(ctx context.Context, q *db.Queries, runs []run) error {
 		p.ConversationIds = append(p.ConversationIds, n.Event.Aggregate.ID)
 		p.EventSequences = append(p.EventSequences, int64(n.Event.Sequence)) //nolint:gosec // as above
 		p.EventTimes = append(p.EventTimes, n.Event.Time)
-		p.States = append(p.States, n.State)
-		p.Reasons = append(p.Reasons, n.Reason)
+		p.Suppressed = append(p.Suppressed, n.Suppressed)
 		p.Steps = append(p.Steps, int16(len(n.Version.Steps))) //nolint:gosec // the domain bounds a rule's steps
 	}
 	if err := q.StartRuns(ctx, p); err != nil {
@@ -152,15 +151,17 @@ func start(ctx context.Context, q *db.Queries, runs []run) error {
 	return nil
 }
 
-func progress(ctx context.Context, q *db.Queries, done map[string]int) error {
-	if len(done) == 0 {
+func take(ctx context.Context, q *db.Queries, taken map[stepKey]outcome) error {
+	if len(taken) == 0 {
 		return nil
 	}
-	var p db.StepsDoneParams
-	for _, id := range slices.Sorted(maps.Keys(done)) {
-		p.RunIds, p.StepsDone = append(p.RunIds, id), append(p.StepsDone, int16(done[id])) //nolint:gosec // the domain bounds a rule's steps
+	var p db.TakeStepsParams
+	// Partitions share these rows; one order keeps their transactions from waiting for each other in a circle.
+	for _, k := range slices.SortedFunc(maps.Keys(taken), compareSteps) {
+		p.RunIds, p.Steps = append(p.RunIds, k.run), append(p.Steps, int16(k.number)) //nolint:gosec // the domain bounds a run's steps
+		p.Refused, p.Reasons = append(p.Refused, taken[k].refused), append(p.Reasons, taken[k].reason)
 	}
-	if err := q.StepsDone(ctx, p); err != nil {
+	if err := q.TakeSteps(ctx, p); err != nil {
 		return fmt.Errorf("write steps: %w", err)
 	}
 	return nil

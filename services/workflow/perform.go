@@ -6,43 +6,57 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	domainrun "github.com/tidemark-desk/tidemark/internal/domain/run"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/projections"
-	"github.com/tidemark-desk/tidemark/services/workflow/db"
 )
 
-// performer turns steps into commands.
+// reasonNothingNew is why a step is done that left no event in its conversation.
+const reasonNothingNew = "nothing_new"
+
+// performer turns steps into commands. All that it knows is in the log.
 type performer struct {
-	pool          *pgxpool.Pool
 	conversations *Conversations
+	runs          *Runs
 }
 
+// perform takes a step, unless it is on record what came of it. A refused step ends its run.
 func (p *performer) perform(ctx context.Context, i projections.Intent) error {
 	var s step
 	if err := json.Unmarshal(i.Payload, &s); err != nil {
 		return fmt.Errorf("payload of %s: %w", i.ID, err)
 	}
-	failed, err := p.failed(ctx, s.RunID)
-	if err != nil || failed {
-		return err
+	run, _, err := p.runs.State(ctx, i.Org, s.RunID)
+	if err != nil {
+		return fmt.Errorf("read run %s: %w", s.RunID, err)
+	}
+	if run.Over(s.Number) {
+		return nil
 	}
 	c := s.command(i)
 	if c == nil {
-		return p.record(ctx, s, fault.New(fault.Invalid, "step_unknown", "this version does not know the step"))
+		return p.refuse(ctx, i, s, errStepUnknown)
 	}
-	_, err = p.conversations.Handle(ctx, i.Org, s.ConversationID, command.Meta{
-		ID: i.ID, Actor: s.actor(), Depth: i.Depth, Cause: i.Cause,
-	}, c)
-	if err != nil && !refused(err) {
+	r, err := p.conversations.Handle(ctx, i.Org, s.ConversationID, s.meta(i), c)
+	switch {
+	case err != nil && refused(err):
+		return p.refuse(ctx, i, s, err)
+	case err != nil:
 		return fmt.Errorf("command %s: %w", i.ID, err)
+	case len(r.Events) == 0:
+		return p.record(ctx, i, s, domainrun.FinishStep{Step: s.Number, ConversationID: s.ConversationID, Reason: reasonNothingNew})
 	}
-	return p.record(ctx, s, err)
+	return nil
+}
+
+var errStepUnknown = fault.New(fault.Invalid, "step_unknown", "this version does not know the step")
+
+// meta is the same for the conversation and the run: one of the two has the event of the step.
+func (s step) meta(i projections.Intent) command.Meta {
+	return command.Meta{ID: i.ID, Actor: s.actor(), Depth: i.Depth, Cause: i.Cause}
 }
 
 func (s step) actor() events.Actor { return events.Actor{Type: events.ActorWorkflow, ID: s.RuleID} }
@@ -62,47 +76,24 @@ func (s step) command(i projections.Intent) conversation.Command {
 	}
 }
 
-// record writes down what came of a step that may have left no event. A refused step ends its run.
-func (p *performer) record(ctx context.Context, s step, refusal error) error {
-	err := p.in(ctx, func(q *db.Queries) error {
-		if refusal != nil {
-			return q.FailRun(ctx, db.FailRunParams{RunID: s.RunID, Reason: fault.CodeOf(refusal)})
-		}
-		return q.StepsDone(ctx, db.StepsDoneParams{RunIds: []string{s.RunID}, StepsDone: []int16{int16(s.Number + 1)}}) //nolint:gosec // the domain bounds a rule's steps
-	})
-	if err != nil {
+func (p *performer) refuse(ctx context.Context, i projections.Intent, s step, why error) error {
+	return p.record(ctx, i, s, domainrun.RefuseStep{Step: s.Number, ConversationID: s.ConversationID, Reason: fault.CodeOf(why)})
+}
+
+// record puts on record what came of a step that left no event in its conversation.
+func (p *performer) record(ctx context.Context, i projections.Intent, s step, c domainrun.Command) error {
+	if _, err := p.runs.Handle(ctx, i.Org, s.RunID, s.meta(i), c); err != nil {
 		return fmt.Errorf("record step %d of run %s: %w", s.Number, s.RunID, err)
 	}
 	return nil
 }
 
-func (p *performer) failed(ctx context.Context, runID string) (bool, error) {
-	var state string
-	err := p.in(ctx, func(q *db.Queries) error {
-		var err error
-		state, err = q.RunState(ctx, runID)
-		return err
-	})
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return false, nil // the tables were made anew; the step is still to be done
-	case err != nil:
-		return false, fmt.Errorf("read run %s: %w", runID, err)
-	}
-	return state == stateFailed, nil
-}
-
-func (p *performer) in(ctx context.Context, fn func(*db.Queries) error) error {
-	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL search_path TO "+Name); err != nil {
-			return err
-		}
-		return fn(db.New(tx))
-	})
-}
-
-// refused tells whether asking again would be answered the same.
+// refused tells whether asking again would be answered the same. That others kept changing the conversation at the same
+// time says nothing about the step.
 func refused(err error) bool {
+	if errors.Is(err, command.ErrConflict) {
+		return false
+	}
 	switch fault.KindOf(err) {
 	case fault.Conflict, fault.NotFound, fault.Invalid, fault.Forbidden:
 		return true

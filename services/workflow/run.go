@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -13,13 +14,6 @@ import (
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
-// The states of a run.
-const (
-	stateRunning    = "running"
-	stateFailed     = "failed"
-	stateSuppressed = "suppressed"
-)
-
 // Why a run is suppressed.
 const (
 	reasonDepth  = "depth_limit"
@@ -28,12 +22,11 @@ const (
 
 // run is one rule that met one event.
 type run struct {
-	ID      string
-	RuleID  string
-	Version directory.RuleVersion
-	Event   events.Recorded
-	State   string
-	Reason  string
+	ID         string
+	RuleID     string
+	Version    directory.RuleVersion
+	Event      events.Recorded
+	Suppressed string // why it is not begun; empty: it is
 }
 
 // step is the payload of an intent: one step of one run.
@@ -63,12 +56,12 @@ func meet(rules []directory.Rule, r events.Recorded, recent []time.Time, limits 
 		if !ok || !matches(v.RuleDefinition, r.Event) {
 			continue
 		}
-		n := run{ID: command.DeriveID("run", rule.ID, r.Metadata.ID), RuleID: rule.ID, Version: v, Event: r, State: stateRunning}
+		n := run{ID: command.DeriveID("run", rule.ID, r.Metadata.ID), RuleID: rule.ID, Version: v, Event: r}
 		switch {
 		case r.Depth >= limits.Depth:
-			n.State, n.Reason = stateSuppressed, reasonDepth
+			n.Suppressed = reasonDepth
 		case spent >= limits.Budget:
-			n.State, n.Reason = stateSuppressed, reasonBudget
+			n.Suppressed = reasonBudget
 		default:
 			spent++
 		}
@@ -79,7 +72,7 @@ func meet(rules []directory.Rule, r events.Recorded, recent []time.Time, limits 
 
 // intents are the steps of the run, in order: they share the conversation's key.
 func (n run) intents() []projections.Intent {
-	if n.State == stateSuppressed {
+	if n.Suppressed != "" {
 		return nil
 	}
 	out := make([]projections.Intent, 0, len(n.Version.Steps))
@@ -98,14 +91,44 @@ func (n run) intents() []projections.Intent {
 // stepID names the command of a step. Ids of one run sort in the order of their steps.
 func stepID(runID string, number int) string { return fmt.Sprintf("run:%s:%02d", runID, number) }
 
-// stepOf reads the run and step that an event came from; false when it came from elsewhere. Clients choose their own
-// command ids, so the actor is asked too.
-func stepOf(r events.Recorded) (runID string, number int, ok bool) {
+// stepKey names a step of a run.
+type stepKey struct {
+	run    string
+	number int
+}
+
+func compareSteps(a, b stepKey) int {
+	return cmp.Or(cmp.Compare(a.run, b.run), cmp.Compare(a.number, b.number))
+}
+
+// outcome is what came of a step.
+type outcome struct {
+	refused bool
+	reason  string // why it was refused or had nothing to do; empty: it changed the conversation
+}
+
+// and joins what two events tell of one step, in any order.
+func (o outcome) and(other outcome) outcome {
+	return outcome{refused: o.refused || other.refused, reason: max(o.reason, other.reason)}
+}
+
+// stepOf reads the step that an event came from, and what came of it; false when it came from elsewhere. Clients choose
+// their own command ids, so the actor is asked too.
+func stepOf(r events.Recorded) (k stepKey, came outcome, ok bool) {
 	rest, ok := strings.CutPrefix(r.Command, "run:")
 	if !ok || r.Actor.Type != events.ActorWorkflow {
-		return "", 0, false
+		return k, came, false
 	}
-	runID, n, _ := strings.Cut(rest, ":")
+	run, n, _ := strings.Cut(rest, ":")
 	number, err := strconv.Atoi(n)
-	return runID, number, err == nil
+	if err != nil {
+		return k, came, false
+	}
+	switch e := r.Event.(type) {
+	case events.RunStepDone:
+		came.reason = e.Reason
+	case events.RunStepRefused:
+		came = outcome{refused: true, reason: e.Reason}
+	}
+	return stepKey{run: run, number: number}, came, true
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/aggregates"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
@@ -39,8 +40,8 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{TB: t, log: testkit.Log(t), database: database(t)}
 	l := command.NewLoop(b.log, command.Options{})
-	b.conversations = conversations(l)
-	b.rules = command.For(l, command.Decider[rule.State, rule.Command]{Kind: events.KindRule, Evolve: rule.Evolve, Decide: rule.Decide})
+	b.conversations = aggregates.Conversations(l)
+	b.rules = aggregates.Rules(l)
 	return b
 }
 
@@ -52,12 +53,6 @@ func database(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	return url
-}
-
-func conversations(l *command.Loop) *workflow.Conversations {
-	return command.For(l, command.Decider[conversation.State, conversation.Command]{
-		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide,
-	})
 }
 
 // process is one process with workflow: nothing in it is shared with another but the log and the database.
@@ -74,9 +69,10 @@ func (b *bench) start(limits workflow.Limits) *process {
 	}
 	logger := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d := directory.New(b.log, logger)
+	l := command.NewLoop(b.log, command.Options{})
 	s := workflow.New(workflow.Deps{
 		Log: b.log, Pool: pool, Directory: d, Logger: logger, Limits: limits,
-		Conversations: conversations(command.NewLoop(b.log, command.Options{})),
+		Conversations: aggregates.Conversations(l), Runs: aggregates.Runs(l),
 	})
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 2)
@@ -214,7 +210,7 @@ func (b *bench) until(n int) {
 // runs is the table of runs, as conversation, state, reason, steps done of steps, in the order of their events.
 func (b *bench) runs(p *process) []string {
 	b.Helper()
-	rows, err := p.pool.Query(b.Context(), `SELECT conversation_id, state, reason, steps_done, steps FROM workflow.workflow_runs ORDER BY event_sequence, rule_id`)
+	rows, err := p.pool.Query(b.Context(), `SELECT conversation_id, state, reason, steps_done, steps FROM workflow.workflow_run_states ORDER BY event_sequence, rule_id`)
 	if err != nil {
 		b.Fatal(err)
 	}

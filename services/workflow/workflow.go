@@ -3,7 +3,9 @@
 // It is a reactor. Rules live in the directory, with every version they ever had; a projection meets each event of
 // a conversation with the rules that were in force for it, writes down a run for each match, and in the same
 // transaction the intent for each step. Steps are performed as commands whose ids are derived from rule, event and
-// step, so that no replay, restart or second process does anything twice.
+// step, so that no replay, restart or second process does anything twice. What came of a step is an event, too: in the
+// conversation when it changed that, and of the run when it was refused or had nothing to do. So a replay writes the
+// same rows down.
 //
 // Started late on a log with history, it catches up and acts on what happened since each rule was made: a rule is a
 // promise, whoever was not running. What came before the rule, and what was imported, starts nothing.
@@ -24,6 +26,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	domainrun "github.com/tidemark-desk/tidemark/internal/domain/run"
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
@@ -36,12 +39,16 @@ type Directory interface {
 // Conversations is the command handler that steps are performed through.
 type Conversations = command.Handler[conversation.State, conversation.Command]
 
+// Runs is the command handler that puts on record what came of a step that changed no conversation.
+type Runs = command.Handler[domainrun.State, domainrun.Command]
+
 // Deps is all that workflow needs.
 type Deps struct {
 	Log           projections.Log
 	Pool          *pgxpool.Pool
 	Directory     Directory
 	Conversations *Conversations
+	Runs          *Runs
 	Logger        *slog.Logger
 	Registerer    prometheus.Registerer // may be nil
 	Pace          *projections.Pace     // of the process; nil: one of its own
@@ -74,7 +81,7 @@ func New(d Deps) *Service {
 		d.Limits.Window = time.Hour
 	}
 	h := &handler{directory: d.Directory, limits: d.Limits}
-	p := &performer{pool: d.Pool, conversations: d.Conversations}
+	p := &performer{conversations: d.Conversations, runs: d.Runs}
 	return &Service{
 		runner: projections.NewRunner(projections.RunnerConfig{
 			Name: h.Name(), Kinds: h.Kinds(), Log: d.Log, Sink: projections.NewPostgresSink(d.Pool, h, d.Log),

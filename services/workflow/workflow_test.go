@@ -77,6 +77,40 @@ func TestWhatADomainRefusesFailsTheRun(t *testing.T) {
 	same(t, "runs", b.runs(p), []string{"c failedconversation_merged 0/2"})
 }
 
+// What came of a step is decided once. A replay into a new database meets conversations that have moved on: what was
+// refused would be taken now, and what had nothing to do would have something.
+func TestAReplayDecidesNoStepAnew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.start(workflow.Limits{})
+	b.open("tagged")
+	b.do("tagged", conversation.Tag{Tag: "money", Reason: "by_hand"})
+	b.open("full")
+	for i := range 100 {
+		b.do("full", conversation.Tag{Tag: fmt.Sprint("tag", i), Reason: "by_hand"})
+	}
+	b.rule("r", refund(received, tagMoney, answer))
+	b.says("tagged", "refund")
+	b.says("full", "refund")
+	want := []string{"tagged done 2/2", "full failedconversation_tags_full 0/2"}
+	all := b.settle(p)
+	same(t, "steps", steps(all), []string{"tagged wrote We look into it."})
+	same(t, "runs", b.runs(p), want)
+	p.stop()
+
+	b.do("tagged", conversation.Untag{Tag: "money", Reason: "by_hand"})
+	b.do("full", conversation.Untag{Tag: "tag0", Reason: "by_hand"})
+	before := b.log.Head()
+	b.database = database(t)
+	p = b.start(workflow.Limits{})
+	all = b.settle(p)
+	same(t, "steps after the replay", steps(all), []string{"tagged wrote We look into it."})
+	same(t, "runs after the replay", b.runs(p), want)
+	if after := b.log.Head(); after != before {
+		t.Errorf("the replay wrote %d events", after-before)
+	}
+}
+
 // Two rules that answer each other stop by themselves, and it is written down why.
 func TestAutomationsDoNotFeedEachOtherForEver(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,7 @@ var (
 	ErrRuleNotFound     = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
 	ErrRuleExists       = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
 	ErrRuleInvalid      = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
+	ErrStepInvalid      = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
 )
 
 // All lists every refusal, in the order of the sections above.
@@ -90,5 +91,5 @@ var All = []*fault.Fault{
 	ErrOrgNotFound, ErrOrgExists, ErrOrgSecret, ErrTimezoneInvalid, ErrAgentNotFound, ErrAgentExists, ErrAgentDeactivated, ErrRoleInvalid,
 	ErrPresenceInvalid, ErrCapacityInvalid, ErrSkillsInvalid, ErrKeyNotFound, ErrKeyExists, ErrKeyHash, ErrQueueNotFound, ErrQueueExists,
 	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid, ErrRuleNotFound,
-	ErrRuleExists, ErrRuleInvalid,
+	ErrRuleExists, ErrRuleInvalid, ErrStepInvalid,
 }

@@ -47,18 +47,32 @@ func (q *Queries) Folded(ctx context.Context, arg FoldedParams) ([]FoldedRow, er
 }
 
 const held = `-- name: Held :many
-SELECT conversation_id, assignee_id, assigned_revision
-FROM work_items
-WHERE org = $1 AND status = 'open' AND assignee_id <> '' AND assignee_id <> ALL ($2::text[])
-  AND conversation_id <> ALL ($3::text[])
-ORDER BY priority DESC, waiting_since, conversation_id
-LIMIT $4
+WITH RECURSIVE holders AS (
+    (SELECT assignee_id FROM work_items WHERE org = $1 AND status = 'open' AND assignee_id <> '' ORDER BY assignee_id LIMIT 1)
+    UNION ALL
+    SELECT next.assignee_id FROM holders CROSS JOIN LATERAL (
+        SELECT i.assignee_id FROM work_items i
+        WHERE i.org = $1 AND i.status = 'open' AND i.assignee_id <> '' AND i.assignee_id > holders.assignee_id
+        ORDER BY i.assignee_id LIMIT 1
+    ) next
+)
+SELECT w.conversation_id, w.assignee_id, w.assigned_revision, w.sequence
+FROM holders h
+CROSS JOIN LATERAL (
+    SELECT i.conversation_id, i.assignee_id, i.assigned_revision, i.sequence FROM work_items i
+    WHERE i.org = $1 AND i.status = 'open' AND i.assignee_id <> '' AND i.assignee_id = h.assignee_id
+      AND i.conversation_id NOT IN (SELECT unnest($2::text[]))
+    LIMIT $3
+) w
+WHERE h.assignee_id <> ALL ($4::text[])
+LIMIT $5
 `
 
 type HeldParams struct {
-	Org     string
-	Present []string
+	InOrg   string
 	Known   []string
+	OfEach  int32
+	Present []string
 	MaxRows int32
 }
 
@@ -66,14 +80,17 @@ type HeldRow struct {
 	ConversationID   string
 	AssigneeID       string
 	AssignedRevision int64
+	Sequence         int64
 }
 
-// Open conversations of agents who are not among those present.
+// Open conversations of agents who are not among those present, a few of each: from agent to agent by the index, so that
+// what the others have costs nothing.
 func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 	rows, err := q.db.Query(ctx, held,
-		arg.Org,
-		arg.Present,
+		arg.InOrg,
 		arg.Known,
+		arg.OfEach,
+		arg.Present,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -83,7 +100,12 @@ func (q *Queries) Held(ctx context.Context, arg HeldParams) ([]HeldRow, error) {
 	var items []HeldRow
 	for rows.Next() {
 		var i HeldRow
-		if err := rows.Scan(&i.ConversationID, &i.AssigneeID, &i.AssignedRevision); err != nil {
+		if err := rows.Scan(
+			&i.ConversationID,
+			&i.AssigneeID,
+			&i.AssignedRevision,
+			&i.Sequence,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -170,13 +192,14 @@ func (q *Queries) LoadItems(ctx context.Context, arg LoadItemsParams) ([]WorkIte
 const loads = `-- name: Loads :many
 SELECT assignee_id AS agent_id, count(*)::bigint AS open, (count(*) FILTER (WHERE assigned_time > $1::timestamptz))::bigint AS recent
 FROM work_items
-WHERE org = $2 AND status = 'open' AND assignee_id <> ''
+WHERE org = $2 AND status = 'open' AND assignee_id <> '' AND assignee_id = ANY ($3::text[])
 GROUP BY assignee_id
 `
 
 type LoadsParams struct {
-	Since time.Time
-	Org   string
+	Since  time.Time
+	Org    string
+	Agents []string
 }
 
 type LoadsRow struct {
@@ -185,9 +208,9 @@ type LoadsRow struct {
 	Recent  int64
 }
 
-// How many open conversations each agent has, and how many of them for a short time only.
+// How many open conversations each of these agents has, and how many of them for a short time only.
 func (q *Queries) Loads(ctx context.Context, arg LoadsParams) ([]LoadsRow, error) {
-	rows, err := q.db.Query(ctx, loads, arg.Since, arg.Org)
+	rows, err := q.db.Query(ctx, loads, arg.Since, arg.Org, arg.Agents)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +219,69 @@ func (q *Queries) Loads(ctx context.Context, arg LoadsParams) ([]LoadsRow, error
 	for rows.Next() {
 		var i LoadsRow
 		if err := rows.Scan(&i.AgentID, &i.Open, &i.Recent); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const newest = `-- name: Newest :many
+SELECT w.conversation_id, w.queue_id, w.version, w.sequence
+FROM unnest($1::text[]) AS q (id)
+CROSS JOIN generate_series(0, $2::int) AS p (rank)
+CROSS JOIN LATERAL (
+    SELECT i.conversation_id, i.queue_id, i.version, i.sequence, i.waiting_since
+    FROM work_items i
+    WHERE i.org = $3 AND i.status = 'open' AND i.assignee_id = '' AND NOT i.merged AND i.queue_id = q.id AND i.priority = p.rank::smallint
+      AND i.conversation_id NOT IN (SELECT unnest($4::text[]))
+    ORDER BY i.waiting_since DESC, i.conversation_id DESC
+    LIMIT $5
+) w
+ORDER BY w.waiting_since DESC, w.conversation_id DESC
+LIMIT $5
+`
+
+type NewestParams struct {
+	Queues  []string
+	Highest int32
+	InOrg   string
+	Known   []string
+	MaxRows int32
+}
+
+type NewestRow struct {
+	ConversationID string
+	QueueID        string
+	Version        int64
+	Sequence       int64
+}
+
+// The last that came into these queues, of whatever priority.
+func (q *Queries) Newest(ctx context.Context, arg NewestParams) ([]NewestRow, error) {
+	rows, err := q.db.Query(ctx, newest,
+		arg.Queues,
+		arg.Highest,
+		arg.InOrg,
+		arg.Known,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NewestRow
+	for rows.Next() {
+		var i NewestRow
+		if err := rows.Scan(
+			&i.ConversationID,
+			&i.QueueID,
+			&i.Version,
+			&i.Sequence,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -273,13 +359,13 @@ func (q *Queries) StoreItems(ctx context.Context, arg StoreItemsParams) error {
 }
 
 const waiting = `-- name: Waiting :many
-SELECT w.conversation_id, w.queue_id, w.version
+SELECT w.conversation_id, w.queue_id, w.version, w.sequence
 FROM unnest($1::text[]) AS q (id)
 CROSS JOIN LATERAL (
-    SELECT i.conversation_id, i.queue_id, i.version, i.priority, i.waiting_since
+    SELECT i.conversation_id, i.queue_id, i.version, i.sequence, i.priority, i.waiting_since
     FROM work_items i
     WHERE i.org = $2 AND i.status = 'open' AND i.assignee_id = '' AND NOT i.merged AND i.queue_id = q.id
-      AND i.conversation_id <> ALL ($3::text[])
+      AND i.conversation_id NOT IN (SELECT unnest($3::text[]))
     ORDER BY i.priority DESC, i.waiting_since, i.conversation_id
     LIMIT $4
 ) w
@@ -298,6 +384,7 @@ type WaitingRow struct {
 	ConversationID string
 	QueueID        string
 	Version        int64
+	Sequence       int64
 }
 
 // The first of each queue, in the order in which they are to be given out. The queue ” is that of conversations
@@ -316,7 +403,12 @@ func (q *Queries) Waiting(ctx context.Context, arg WaitingParams) ([]WaitingRow,
 	var items []WaitingRow
 	for rows.Next() {
 		var i WaitingRow
-		if err := rows.Scan(&i.ConversationID, &i.QueueID, &i.Version); err != nil {
+		if err := rows.Scan(
+			&i.ConversationID,
+			&i.QueueID,
+			&i.Version,
+			&i.Sequence,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

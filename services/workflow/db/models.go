@@ -16,8 +16,27 @@ type WorkflowRun struct {
 	ConversationID string
 	EventSequence  int64
 	EventTime      time.Time
-	State          string
-	Reason         string
+	Suppressed     string
 	Steps          int16
-	StepsDone      int16
+}
+
+type WorkflowRunState struct {
+	RunID          string
+	Org            string
+	RuleID         string
+	RuleRevision   int64
+	ConversationID string
+	EventSequence  int64
+	EventTime      time.Time
+	State          string
+	Reason         interface{}
+	Steps          int16
+	StepsDone      int64
+}
+
+type WorkflowStep struct {
+	RunID   string
+	Step    int16
+	Refused bool
+	Reason  string
 }

@@ -10,24 +10,10 @@ import (
 	"time"
 )
 
-const failRun = `-- name: FailRun :exec
-UPDATE workflow_runs SET state = 'failed', reason = $1 WHERE run_id = $2 AND state = 'running'
-`
-
-type FailRunParams struct {
-	Reason string
-	RunID  string
-}
-
-func (q *Queries) FailRun(ctx context.Context, arg FailRunParams) error {
-	_, err := q.db.Exec(ctx, failRun, arg.Reason, arg.RunID)
-	return err
-}
-
 const recent = `-- name: Recent :many
 SELECT org, conversation_id, event_time FROM workflow_runs
 WHERE (org, conversation_id) IN (SELECT unnest($1::text[]), unnest($2::text[]))
-  AND event_time > $3::timestamptz AND state <> 'suppressed'
+  AND event_time > $3::timestamptz AND suppressed = ''
 `
 
 type RecentParams struct {
@@ -63,22 +49,11 @@ func (q *Queries) Recent(ctx context.Context, arg RecentParams) ([]RecentRow, er
 	return items, nil
 }
 
-const runState = `-- name: RunState :one
-SELECT state FROM workflow_runs WHERE run_id = $1
-`
-
-func (q *Queries) RunState(ctx context.Context, runID string) (string, error) {
-	row := q.db.QueryRow(ctx, runState, runID)
-	var state string
-	err := row.Scan(&state)
-	return state, err
-}
-
 const startRuns = `-- name: StartRuns :exec
-INSERT INTO workflow_runs (run_id, org, rule_id, rule_revision, conversation_id, event_sequence, event_time, state, reason, steps, steps_done)
+INSERT INTO workflow_runs (run_id, org, rule_id, rule_revision, conversation_id, event_sequence, event_time, suppressed, steps)
 SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::bigint[]),
        unnest($5::text[]), unnest($6::bigint[]), unnest($7::timestamptz[]),
-       unnest($8::text[]), unnest($9::text[]), unnest($10::smallint[]), 0
+       unnest($8::text[]), unnest($9::smallint[])
 ON CONFLICT (run_id) DO NOTHING
 `
 
@@ -90,8 +65,7 @@ type StartRunsParams struct {
 	ConversationIds []string
 	EventSequences  []int64
 	EventTimes      []time.Time
-	States          []string
-	Reasons         []string
+	Suppressed      []string
 	Steps           []int16
 }
 
@@ -104,27 +78,33 @@ func (q *Queries) StartRuns(ctx context.Context, arg StartRunsParams) error {
 		arg.ConversationIds,
 		arg.EventSequences,
 		arg.EventTimes,
-		arg.States,
-		arg.Reasons,
+		arg.Suppressed,
 		arg.Steps,
 	)
 	return err
 }
 
-const stepsDone = `-- name: StepsDone :exec
-UPDATE workflow_runs r SET
-    steps_done = greatest(r.steps_done, d.steps_done),
-    state = CASE WHEN r.state = 'running' AND d.steps_done >= r.steps THEN 'done' ELSE r.state END
-FROM (SELECT unnest($1::text[]) AS run_id, unnest($2::smallint[]) AS steps_done) d
-WHERE r.run_id = d.run_id
+const takeSteps = `-- name: TakeSteps :exec
+INSERT INTO workflow_steps (run_id, step, refused, reason)
+SELECT unnest($1::text[]), unnest($2::smallint[]), unnest($3::boolean[]), unnest($4::text[])
+ON CONFLICT (run_id, step) DO UPDATE SET
+    refused = workflow_steps.refused OR excluded.refused, reason = greatest(workflow_steps.reason COLLATE "C", excluded.reason)
 `
 
-type StepsDoneParams struct {
-	RunIds    []string
-	StepsDone []int16
+type TakeStepsParams struct {
+	RunIds  []string
+	Steps   []int16
+	Refused []bool
+	Reasons []string
 }
 
-func (q *Queries) StepsDone(ctx context.Context, arg StepsDoneParams) error {
-	_, err := q.db.Exec(ctx, stepsDone, arg.RunIds, arg.StepsDone)
+// The same step may be told of twice, in any order: what is left then does not depend on it.
+func (q *Queries) TakeSteps(ctx context.Context, arg TakeStepsParams) error {
+	_, err := q.db.Exec(ctx, takeSteps,
+		arg.RunIds,
+		arg.Steps,
+		arg.Refused,
+		arg.Reasons,
+	)
 	return err
 }
