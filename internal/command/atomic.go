@@ -84,6 +84,10 @@ func (tx *Tx) attempt(fn func(tx *Tx) error, seen map[events.Aggregate]*touched)
 			mine = before.drafts
 		}
 		result, err := tx.loop.replay(tx.ctx, tx.known.aggregate, tx.meta, tx.known.first, mine)
+		if errors.Is(err, errErased) {
+			tx.loop.cache.Invalidate(tx.known.aggregate)
+			return Result{}, &touched{aggregate: tx.known.aggregate}, err
+		}
 		return result, nil, err
 	}
 	if err != nil {
