@@ -128,14 +128,19 @@ func (c *comparison) gaps(conv *conversation, s Shown) (missing Tally, problems 
 	return missing, problems
 }
 
-// strangers are conversations that a model shows and the log does not have.
+// strangers are conversations that a model shows and the log does not have, or no longer.
 func (c *comparison) strangers(s side) {
 	if c.erasedLater || c.ask.Channel != "" {
 		return // it may have been purged before it was counted; nobody knows its channel
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.shown)) {
-		if c.conversations[id] == nil && s.shown[id].Sequence > c.after && s.shown[id].Sequence <= c.through {
+		conv := c.conversations[id]
+		switch shown := s.shown[id]; {
+		case shown.Sequence <= c.after || shown.Sequence > c.through:
+		case conv == nil:
 			c.hole(s, id, &conversation{}, []string{"is shown, although the log does not have it"})
+		case conv.left() && !c.inWindow(conv):
+			c.hole(s, id, conv, []string{"is still shown, although it was erased"})
 		}
 	}
 }
