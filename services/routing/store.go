@@ -82,11 +82,14 @@ func forget(ctx context.Context, q *db.Queries, org string, marks map[string]mar
 	if err != nil {
 		return err
 	}
+	folded := make(map[string]uint64, len(rows))
 	for _, r := range rows {
-		if uint64(r.Sequence) >= marks[r.ConversationID].Sequence { //nolint:gosec // a sequence of the log
-			delete(marks, r.ConversationID)
-		}
+		folded[r.ConversationID] = uint64(r.Sequence) //nolint:gosec // a sequence of the log
 	}
+	maps.DeleteFunc(marks, func(id string, m mark) bool {
+		sequence, there := folded[id]
+		return !there || sequence >= m.Sequence // it was there when it was marked: it was erased since
+	})
 	return nil
 }
 
