@@ -124,8 +124,12 @@ func (i *Intake) Open(ctx context.Context, org string, m command.Meta, r Request
 	result, err := i.loop.Atomic(ctx, m, func(tx *command.Tx) error {
 		opened = Opened{ConversationID: r.ConversationID, MessageID: messages[0].ID}
 		// The conversation comes first: when the command has happened, it is the one to answer.
-		if _, _, err := command.Peek(tx, i.conversations, org, r.ConversationID); err != nil {
+		state, _, err := command.Peek(tx, i.conversations, org, r.ConversationID)
+		switch {
+		case err != nil:
 			return err
+		case state.Erased:
+			return conversation.ErrErased
 		}
 		found, err := i.customer(tx, org, r, who)
 		if err != nil {
