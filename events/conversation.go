@@ -22,6 +22,7 @@ func init() {
 	register[ConversationReadUpTo]("Somebody has read everything up to a message.")
 	register[ConversationMerged]("The conversation goes on in another one.")
 	register[ConversationAbsorbed]("Another conversation goes on in this one.")
+	register[ConversationErased]("Everything about the conversation is to be forgotten, with its customer.")
 	lift("conversation.priority_set.v1", "The conversation's priority as a number from 0 (low) to 3 (urgent).",
 		func(o prioritySetV1) ConversationPrioritySet {
 			named := []Priority{PriorityLow, PriorityNormal, PriorityHigh, PriorityUrgent}
@@ -172,6 +173,12 @@ type ConversationAbsorbed struct {
 	Reason string `json:"reason"`
 }
 
+// ConversationErased is the tombstone of a conversation whose customer was erased. Nothing comes after it, and soon
+// nothing is left before it.
+type ConversationErased struct {
+	Reason string `json:"reason"`
+}
+
 // EventType is on disk.
 func (ConversationOpened) EventType() string { return "conversation.opened.v1" }
 
@@ -228,3 +235,6 @@ func (ConversationMerged) EventType() string { return "conversation.merged.v1" }
 
 // EventType is on disk.
 func (ConversationAbsorbed) EventType() string { return "conversation.absorbed.v1" }
+
+// EventType is on disk.
+func (ConversationErased) EventType() string { return "conversation.erased.v1" }

@@ -71,9 +71,10 @@ type CustomerAbsorbed struct {
 	Reason     string     `json:"reason"`
 }
 
-// CustomerErased is the tombstone that privacy law asks for.
+// CustomerErased is the tombstone that privacy law asks for. Nothing comes after it, and soon nothing is left before it.
 type CustomerErased struct {
 	Reason string `json:"reason"`
+	WithID string `json:"with_id,omitempty"` // the customer in whose erasure this one is erased too, having been merged into them
 }
 
 // ClaimTaken makes an address unique. The claim's id is a keyed hash of the address.

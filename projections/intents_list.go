@@ -36,6 +36,17 @@ func ListFailedIntents(ctx context.Context, pool *pgxpool.Pool, name string) ([]
 	return out, nil
 }
 
+// IntentsBefore is how many intents of the same key come before one, those that were given up among them.
+func IntentsBefore(ctx context.Context, pool *pgxpool.Pool, name string, in Intent) (int, error) {
+	var n int
+	err := pool.QueryRow(ctx, `SELECT count(*) FROM tidemark.intents
+		WHERE projection = $1 AND org = $2 AND key = $3 AND (cause, id) < ($4::bigint, $5::text)`, name, in.Org, in.Key, signed(in.Cause), in.ID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count intents before %s: %w", in.ID, err)
+	}
+	return n, nil
+}
+
 // RetryIntents gives failed intents of a projection new attempts; without ids, all of them. It tells how many.
 func RetryIntents(ctx context.Context, pool *pgxpool.Pool, name string, ids ...string) (int, error) {
 	tag, err := pool.Exec(ctx, `UPDATE tidemark.intents SET failed = false, attempts = 0, try_at = '-infinity'

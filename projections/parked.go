@@ -64,6 +64,19 @@ func DropParked(ctx context.Context, pool *pgxpool.Pool, name, key string, seque
 	return ask(ctx, pool, name, Request{Key: key, Sequence: sequence, Ask: AskDrop})
 }
 
+// RetryParkedKeys asks the owners to apply again whatever waits of these aggregates, in every projection that is kept in
+// Postgres. What an operator has asked already stays asked.
+func RetryParkedKeys(ctx context.Context, pool *pgxpool.Pool, keys ...events.Aggregate) error {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.String()
+	}
+	if _, err := pool.Exec(ctx, "UPDATE tidemark.parked SET asked = $2 WHERE key = ANY($1) AND asked IS NULL", names, AskRetry); err != nil {
+		return fmt.Errorf("retry parked keys: %w", err)
+	}
+	return nil
+}
+
 func ask(ctx context.Context, pool *pgxpool.Pool, name string, r Request) error {
 	tag, err := pool.Exec(ctx, "UPDATE tidemark.parked SET asked = $4 WHERE projection = $1 AND key = $2 AND sequence = $3",
 		name, r.Key, signed(r.Sequence), r.Ask)

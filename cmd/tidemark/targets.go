@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/aggregates"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
+	"github.com/tidemark-desk/tidemark/internal/erasure"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/intake"
@@ -33,13 +34,14 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 	"github.com/tidemark-desk/tidemark/services/api"
 	"github.com/tidemark-desk/tidemark/services/chat"
+	"github.com/tidemark-desk/tidemark/services/eraser"
 	"github.com/tidemark-desk/tidemark/services/routing"
 	"github.com/tidemark-desk/tidemark/services/searchindexer"
 	"github.com/tidemark-desk/tidemark/services/workflow"
 )
 
 // readModels are the projections that the lag of a desk is told of.
-var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow"}
+var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow", eraser.Name}
 
 func readModelHandlers() []projections.Handler {
 	return []projections.Handler{inbox.Projection{}, timeline.Projection{}, customers.Projection{}}
@@ -60,6 +62,7 @@ type desk struct {
 	loop      *command.Loop
 	directory *directory.Directory
 	intake    *intake.Intake
+	eraser    *erasure.Eraser
 
 	migrated chan struct{} // closed once the database has the engine's tables
 	embedded *embedded     // nil with a database by URL, or when no target needs one
@@ -93,6 +96,7 @@ func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err 
 	d.loop = command.NewLoop(d.log, command.Options{Logger: logger})
 	d.directory = directory.New(d.log, logger.With("part", "directory"))
 	d.intake = intake.New(d.loop, d.directory)
+	d.eraser = erasure.New(d.log, d.loop, d.directory)
 	d.group.Go("directory", d.directory.Run)
 	if c.has("api") || c.has("projections") || c.has("routing") || c.has("workflow") {
 		if err = d.openDatabase(ctx); err != nil {
@@ -202,6 +206,12 @@ func (d *desk) wireProjections(*http.ServeMux) error {
 		Pool: d.writes, Log: d.log, Handlers: handlers, Logger: d.logger.With("part", "rebuilder"), Pace: d.pace,
 	})
 	d.onTables("rebuilder", rebuilder.Run)
+	s := eraser.New(eraser.Deps{
+		Log: d.log, Pool: d.writes, Eraser: d.eraser,
+		Logger: d.logger.With("part", eraser.Name), Registerer: d.registry, Pace: d.pace,
+	})
+	d.onTables(eraser.Name, s.Run)
+	d.check(eraser.Name, s.Status)
 	return nil
 }
 

@@ -82,6 +82,10 @@ func (tx *Tx) attempt(fn func(tx *Tx) error, tries *tries) (Result, *touched, er
 	err := fn(tx)
 	if tx.known != nil {
 		result, err := tx.loop.replay(tx.ctx, tx.known.aggregate, tx.meta, tx.known.first, *tries)
+		if errors.Is(err, errErased) {
+			tx.loop.cache.Invalidate(tx.known.aggregate)
+			return Result{}, &touched{aggregate: tx.known.aggregate}, err
+		}
 		return result, nil, err
 	}
 	if err != nil {

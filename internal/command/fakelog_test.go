@@ -70,6 +70,17 @@ func (l *fakeLog) foreign(a events.Aggregate, commandID string, all ...events.Ev
 	}
 }
 
+// purge erases what an aggregate has before a sequence, as an erasure in another process would.
+func (l *fakeLog) purge(a events.Aggregate, before uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.all {
+		if l.all[i].Aggregate == a && l.all[i].Sequence < before {
+			l.all[i] = events.Recorded{} // of nobody; sequences stay
+		}
+	}
+}
+
 func (l *fakeLog) Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -3,9 +3,11 @@ package command
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
@@ -75,9 +77,18 @@ func (f *fold) remember(command, digest string, sequence uint64) {
 	f.commands[key] = memo{first: sequence, digest: digestOf(digest)}
 }
 
-// catchUp reads what the fold has not seen and folds it. It changes nothing when it fails.
+// catchUp reads what the fold has not seen and folds it. It changes nothing when it fails. The last event that the fold
+// has seen is read again: when it is gone, the history was erased, and the fold starts over with what is left.
 func catchUp[S any](ctx context.Context, log Log, a events.Aggregate, f *fold, evolve func(S, events.Event) S) (news bool, err error) {
-	recorded, err := log.Read(ctx, a, f.sequence)
+	recorded, err := log.Read(ctx, a, max(f.sequence, 1)-1)
+	erased := false
+	if err == nil && f.sequence > 0 {
+		if erased = len(recorded) == 0 || recorded[0].Sequence != f.sequence; erased {
+			recorded, err = log.Read(ctx, a, 0)
+		} else {
+			recorded = recorded[1:]
+		}
+	}
 	if err != nil {
 		return false, fmt.Errorf("load %s: %w", a, err)
 	}
@@ -86,6 +97,9 @@ func catchUp[S any](ctx context.Context, log Log, a events.Aggregate, f *fold, e
 			return false, ErrEventUnknown.WithCause(fmt.Errorf("%s at %d: %s: %s", a, r.Sequence, u.Type, u.Reason))
 		}
 	}
+	if erased {
+		*f = fold{weight: f.weight}
+	}
 	state := stateOf[S](f)
 	for _, r := range recorded {
 		state = evolve(state, r.Event)
@@ -93,7 +107,7 @@ func catchUp[S any](ctx context.Context, log Log, a events.Aggregate, f *fold, e
 		f.sequence, f.revision, f.trail = r.Sequence, r.Revision, f.trail.Push(r.Sequence)
 	}
 	f.state = state
-	return len(recorded) > 0, nil
+	return erased || len(recorded) > 0, nil
 }
 
 func stateOf[S any](f *fold) S {
@@ -101,14 +115,17 @@ func stateOf[S any](f *fold) S {
 	return s
 }
 
-// original is the events that a command made the first time.
+// errErased says that a fold remembers a command whose events were erased since: the command is decided anew.
+var errErased = errors.New("the events of the command were erased")
+
+// original is the events that a command made the first time. Errors: eventlog.ErrConflict because of errErased.
 func original(ctx context.Context, log Log, a events.Aggregate, command string, first uint64) ([]events.Recorded, error) {
 	recorded, err := log.ReadCommand(ctx, a, first, command)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", a, err)
 	}
 	if len(recorded) == 0 {
-		return nil, fmt.Errorf("load %s: the first event of command %s is gone", a, command)
+		return nil, eventlog.ErrConflict.WithCause(fmt.Errorf("load %s: %w", a, errErased))
 	}
 	return recorded, nil
 }

@@ -90,7 +90,15 @@ func (h *Handler[S, C]) Handle(ctx context.Context, org, id string, m Meta, c C)
 			return Result{}, err
 		}
 		if known != 0 {
-			return h.loop.replay(ctx, a, m, known, tries)
+			result, err := h.loop.replay(ctx, a, m, known, tries)
+			if !errors.Is(err, errErased) {
+				return result, err
+			}
+			h.loop.cache.Invalidate(a)
+			if err := h.loop.again(ctx, a, m, &tries, err); err != nil {
+				return Result{}, err
+			}
+			continue
 		}
 		if len(w.drafts) == 0 {
 			return Result{Position: h.loop.log.Position(a, w.fold.sequence)}, nil
@@ -162,6 +170,9 @@ func (h *Handler[S, C]) decide(ctx context.Context, a events.Aggregate, m Meta, 
 				return work{}, 0, err
 			}
 		}
+		if f.sequence == 0 {
+			h.loop.cache.Invalidate(a) // it was erased
+		}
 		switch {
 		case news:
 			warm = false
@@ -188,6 +199,8 @@ func (h *Handler[S, C]) fresh(ctx context.Context, a events.Aggregate) (*fold, e
 		return nil, err
 	case f.sequence > 0 && (news || !warm): // what does not exist is not kept: asking for it must not fill the cache
 		h.loop.keep(a, f)
+	case f.sequence == 0 && warm:
+		h.loop.cache.Invalidate(a) // it was erased
 	}
 	return f, nil
 }

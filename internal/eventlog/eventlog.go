@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -19,9 +18,6 @@ import (
 
 // recheckTries is for how many seconds a server that came back may show less than this process has seen.
 const recheckTries = 10
-
-// cleanAnswers is after how many answers without erased events all replicas are taken to have erased them.
-const cleanAnswers = 12
 
 // DefaultPartitions is how many partitions a log gets when nobody says.
 const DefaultPartitions = 4
@@ -113,6 +109,9 @@ func (l *Log) open(ctx context.Context) error {
 	}
 	l.blocks = newBlocks(l)
 	if l.hub, err = newHub(bounded, l); err != nil {
+		return err
+	}
+	if err = l.hearOfPurges(); err != nil {
 		return err
 	}
 	if l.appender, err = newAppender(l); err != nil {
@@ -285,31 +284,3 @@ func (l *Log) HeadTime() time.Time {
 
 // Wait returns nil once Head is beyond after.
 func (l *Log) Wait(ctx context.Context, after uint64) error { return l.hub.wait(ctx, after) }
-
-// Purge erases every event of the aggregate, for ever. Its subject starts again from nothing.
-func (l *Log) Purge(ctx context.Context, a events.Aggregate) error {
-	if !a.Valid() {
-		return fmt.Errorf("purge %s: %w", a, events.ErrSubject)
-	}
-	js, err := jetstream.New(l.conn)
-	if err != nil {
-		return fmt.Errorf("purge %s: %w", a, err)
-	}
-	s, err := js.Stream(ctx, streamName)
-	if err == nil {
-		err = s.Purge(ctx, jetstream.WithPurgeSubject(a.Subject(l.partitions)))
-	}
-	// In a cluster a replica may still give what was erased: wait for several clean answers before the cache is emptied.
-	for clean := 0; err == nil && l.replicated && clean < cleanAnswers; clean++ {
-		var p page
-		if p, err = l.directPage(ctx, a.Subject(l.partitions), 1, 1, pageBytes); len(p.events) > 0 {
-			clean = 0
-			err = sleep(ctx, retryWait)
-		}
-	}
-	l.blocks.forget()
-	if err != nil {
-		return ErrUnavailable.WithCause(fmt.Errorf("purge %s: %w", a, err))
-	}
-	return nil
-}

@@ -30,6 +30,7 @@ func suite(t *testing.T, l *eventlog.Log) {
 		"GivenUp":           testGivenUp,
 		"Blocks":            testBlocks,
 		"BlocksAfterPurge":  testBlocksAfterPurge,
+		"PurgeBefore":       testPurgeBefore,
 		"TailIsGapless":     testTailIsGapless,
 		"TailOfSlowReader":  testTailOfSlowReader,
 		"TailFilters":       testTailFilters,
@@ -381,6 +382,39 @@ func testBlocksAfterPurge(t *testing.T, l *eventlog.Log, org string) {
 	}
 	last = mustAppend(t, l, write(ann, 0, "again"))[0]
 	wantNames(t, scanned(t, l, start, last, org), "again")
+}
+
+func testPurgeBefore(t *testing.T, l *eventlog.Log, org string) {
+	t.Helper()
+	ann, bob := customer(org, "ann"), customer(org, "bob")
+	start := l.Head() + 1
+	first := mustAppend(t, l, write(ann, 0, "one", "two"))[0]
+	mustAppend(t, l, write(bob, 0, "bob"))
+	last := mustAppend(t, l, write(ann, first, "three", "four"))[0]
+	wantNames(t, scanned(t, l, start, last, org), "one", "two", "bob", "three", "four")
+	for _, before := range []uint64{0, 1, last, last} {
+		if err := l.PurgeBefore(t.Context(), ann, before); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := mustRead(t, l, ann, 0)
+	wantNames(t, left, "four")
+	if left[0].Sequence != last || left[0].Revision != 2 {
+		t.Errorf("what is left is %+v", left[0])
+	}
+	wantNames(t, scanned(t, l, start, last, org), "bob", "four")
+	if _, err := l.Append(t.Context(), write(ann, 0, "x")); !errors.Is(err, eventlog.ErrConflict) {
+		t.Errorf("as if nothing were left: got %v", err)
+	}
+	wantNames(t, mustRead(t, l, ann, mustAppend(t, l, write(ann, last, "five"))[0]-1), "five")
+	// Beyond the end: everything, as Purge.
+	if err := l.PurgeBefore(t.Context(), ann, l.Head()+1_000); err != nil {
+		t.Fatal(err)
+	}
+	wantNames(t, mustRead(t, l, ann, 0))
+	if err := l.PurgeBefore(t.Context(), customer(org, "nobody"), last); err != nil {
+		t.Errorf("of nothing: %v", err)
+	}
 }
 
 func testHeadsAndPositions(t *testing.T, l *eventlog.Log, org string) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 var errEnough = errors.New("enough")
@@ -240,4 +241,20 @@ func testTailStops(t *testing.T, l *eventlog.Log, org string) {
 	if !errors.Is(err, errEnough) || n != 1 {
 		t.Errorf("%d calls, %v", n, err)
 	}
+}
+
+// TestPurgeIsToldToOtherProcesses: what another process has erased does not stay in this one's cache.
+func TestPurgeIsToldToOtherProcesses(t *testing.T) {
+	t.Parallel()
+	url := single(t).ClientURL()
+	here, there := open(t, eventlog.Config{URL: url}), open(t, eventlog.Config{URL: url})
+	ann := customer("acme", "ann")
+	last := mustAppend(t, here, write(ann, 0, "one", "two"))[0]
+	wantNames(t, scanned(t, here, 1, last, "acme"), "one", "two")
+	wantNames(t, scanned(t, there, 1, last, "acme"), "one", "two")
+	if err := there.PurgeBefore(t.Context(), ann, last); err != nil {
+		t.Fatal(err)
+	}
+	wantNames(t, scanned(t, there, 1, last, "acme"), "two")
+	testkit.Until(t, "the other process gives only what is left", func() bool { return len(scanned(t, here, 1, last, "acme")) == 1 })
 }

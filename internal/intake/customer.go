@@ -105,8 +105,11 @@ func (i *Intake) customer(tx *command.Tx, org string, r Request, who []address) 
 		}
 	}
 	state, err := i.introduce(tx, org, out.id, r.Customer.Name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return found{}, err
+	case state.Erased: // whoever comes again under an id that was erased
+		return found{}, customer.ErrErased
 	}
 	for n, a := range who {
 		switch {

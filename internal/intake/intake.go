@@ -122,8 +122,12 @@ func (i *Intake) Open(ctx context.Context, org string, m command.Meta, r Request
 		opened = Opened{ConversationID: r.ConversationID, MessageID: messages[0].ID}
 		// The conversation comes first: when the command has happened, it is the one to answer, whatever became of the
 		// channel since.
-		if _, _, err := command.Peek(tx, i.conversations, org, r.ConversationID); err != nil {
+		state, _, err := command.Peek(tx, i.conversations, org, r.ConversationID)
+		switch {
+		case err != nil:
 			return err
+		case state.Erased:
+			return conversation.ErrErased
 		}
 		if err := i.checkChannel(org, r); err != nil {
 			return err

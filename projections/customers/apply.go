@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +20,7 @@ var schema string
 //
 // A batch costs one read of the profiles that it goes on with, and one COPY of all that it touched, however many events
 // it has. A customer whose first event is in the batch is not looked for. One without a profile whose first event is
-// not in the batch was erased: what comes later is passed over.
+// not in the batch was erased: of what comes, only the tombstone counts.
 type Projection struct{}
 
 // Name of the projection and of its schema.
@@ -109,22 +110,32 @@ func begin(ctx context.Context, q *db.Queries, order []key, batch map[key][]even
 		}
 		states[k] = &state{Customer: c}
 	}
+	for _, k := range order { // the log may have nothing left before a tombstone
+		if states[k] == nil && slices.ContainsFunc(batch[k], tombstone) {
+			states[k] = &state{Customer: Customer{Org: k.org, ID: k.id}}
+		}
+	}
 	return states, nil
+}
+
+func tombstone(r events.Recorded) bool {
+	_, ok := r.Event.(events.CustomerErased)
+	return ok
 }
 
 // writes is the rows that a batch ends with.
 type writes struct {
 	profiles   []db.PutParams
 	identities []db.PutIdentitiesParams
-	erasures   []db.PutErasuresParams
+	erasures   db.PutErasuresParams
 }
 
 func (w *writes) add(s *state) error {
 	sequence := int64(s.Sequence) //nolint:gosec // a stream does not reach 2^63
 	if s.erased {
-		w.erasures = append(w.erasures, db.PutErasuresParams{
-			Org: s.Org, ID: s.ID, ErasedAt: s.UpdatedAt, Sequence: sequence, // an erasure is the last event that counts
-		})
+		e := &w.erasures
+		e.Orgs, e.Ids = append(e.Orgs, s.Org), append(e.Ids, s.ID)
+		e.ErasedAt, e.Sequences = append(e.ErasedAt, s.UpdatedAt), append(e.Sequences, sequence) // an erasure is the last event that counts
 		return nil
 	}
 	attributes, err := pgtext.Attributes(s.Attributes)
@@ -155,8 +166,8 @@ func (w *writes) run(ctx context.Context, q *db.Queries) error {
 			return fmt.Errorf("write identities: %w", err)
 		}
 	}
-	if len(w.erasures) > 0 {
-		if _, err := q.PutErasures(ctx, w.erasures); err != nil {
+	if len(w.erasures.Ids) > 0 {
+		if err := q.PutErasures(ctx, w.erasures); err != nil {
 			return fmt.Errorf("write erasures: %w", err)
 		}
 	}

@@ -18,8 +18,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: PutIdentities :copyfrom
 INSERT INTO customer_identities (org, customer_id, place, type, value) VALUES ($1, $2, $3, $4, $5);
 
--- name: PutErasures :copyfrom
-INSERT INTO customer_erasures (org, id, erased_at, sequence) VALUES ($1, $2, $3, $4);
+-- name: PutErasures :exec
+-- The first one counts.
+INSERT INTO customer_erasures (org, id, erased_at, sequence)
+SELECT unnest(@orgs::text[]), unnest(@ids::text[]), unnest(@erased_at::timestamptz[]), unnest(@sequences::bigint[])
+ON CONFLICT DO NOTHING;
 
 -- name: Get :one
 SELECT * FROM customer_profiles WHERE org = $1 AND id = $2;

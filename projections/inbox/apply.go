@@ -24,7 +24,8 @@ var schema string
 // erases removes the rows that are there, who opens a conversation asks whether its customer is erased. The two cannot
 // miss each other, because every writer holds the table's ROW SHARE lock to the end of its transaction and an eraser
 // its EXCLUSIVE lock; they need READ COMMITTED for it, where each statement sees what was committed before it. A
-// conversation without a row whose first event is not in the batch was erased: what comes later is passed over.
+// conversation without a row whose first event is not in the batch was erased: what comes later is passed over. A
+// conversation's own tombstone comes later and finds its row gone, unless the customer's waits for an operator.
 type Projection struct{}
 
 // Name of the projection and of its schema.
@@ -110,6 +111,9 @@ func (b *batch) customers(ctx context.Context, q *db.Queries) error {
 	}
 	var note db.NoteCustomersParams
 	for k, f := range b.fates {
+		if f.erased {
+			f.into = ""
+		}
 		note.Orgs = append(note.Orgs, k.org)
 		note.CustomerIds = append(note.CustomerIds, k.id)
 		note.IntoIds = append(note.IntoIds, f.into)
@@ -138,6 +142,9 @@ func (b *batch) fold(ctx context.Context, q *db.Queries) error {
 		}
 		for _, r := range b.conversations[k] {
 			s.fold(r)
+		}
+		if s.erased {
+			continue
 		}
 		row, err := s.row()
 		if err != nil {

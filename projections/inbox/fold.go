@@ -21,6 +21,7 @@ type state struct {
 
 	// recent has a hash for each of the newest messages, oldest first. The lowest bit tells who wrote: 1 the customer.
 	recent []int64
+	erased bool // the row is to be no more
 }
 
 // fold applies one event of a conversation. It changes s alone, and never a slice or map that s had before. Events that
@@ -74,6 +75,8 @@ func (s *state) fold(r events.Recorded) {
 	case events.ConversationMerged:
 		s.MergedInto = e.IntoID
 		s.close()
+	case events.ConversationErased:
+		s.erased = true
 	}
 }
 

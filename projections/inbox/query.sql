@@ -5,10 +5,11 @@ LOCK TABLE inbox_customers IN ROW SHARE MODE;
 LOCK TABLE inbox_customers IN EXCLUSIVE MODE;
 
 -- name: NoteCustomers :exec
+-- Who is erased went on in nobody: that they did is erased from the log too, and a rebuild must give the same rows.
 INSERT INTO inbox_customers (org, customer_id, into_id, erased)
 SELECT unnest(@orgs::text[]), unnest(@customer_ids::text[]), unnest(@into_ids::text[]), unnest(@erased::boolean[])
 ON CONFLICT (org, customer_id) DO UPDATE SET
-    into_id = CASE WHEN excluded.into_id <> '' THEN excluded.into_id ELSE inbox_customers.into_id END,
+    into_id = CASE WHEN excluded.erased OR inbox_customers.erased THEN '' WHEN excluded.into_id <> '' THEN excluded.into_id ELSE inbox_customers.into_id END,
     erased  = inbox_customers.erased OR excluded.erased;
 
 -- name: DeleteErased :exec

@@ -36,7 +36,7 @@ func compare(f *fold, sides []side) Report {
 	}
 	if f.ask.Channel == "" && !f.erasedLater { // a stranger may have been purged before it was counted; nobody knows its channel
 		for _, s := range talks {
-			c.strangers(s, func(id string) bool { return c.conversations[id] != nil }, func(id string) Hole { return Hole{ConversationID: id} })
+			c.strangers(s, c.strange, func(id string) Hole { return Hole{ConversationID: id} })
 		}
 	}
 	out := Report{Rows: []Row{}}
@@ -149,13 +149,29 @@ func (c *comparison) key(kind events.Kind, id string) string {
 	return events.Aggregate{Org: c.ask.Org, Kind: kind, ID: id}.String()
 }
 
-// strangers are what a model shows and the log does not have.
-func (c *comparison) strangers(s side, known func(id string) bool, hole func(id string) Hole) {
+// strangers are what a model shows and the log does not have, or no longer. wrong says what is wrong with showing it.
+func (c *comparison) strangers(s side, wrong func(id string) string, hole func(id string) Hole) {
 	for _, id := range slices.Sorted(maps.Keys(s.shown)) {
-		if !known(id) && s.shown[id].Sequence > c.after && s.shown[id].Sequence <= c.through {
-			c.hole(s, hole(id), "", []string{"is shown, although the log does not have it"})
+		if s.shown[id].Sequence <= c.after || s.shown[id].Sequence > c.through {
+			continue
+		}
+		if problem := wrong(id); problem != "" {
+			c.hole(s, hole(id), "", []string{problem})
 		}
 	}
+}
+
+const unknownToTheLog = "is shown, although the log does not have it"
+
+// strange is what is wrong with showing a conversation.
+func (c *comparison) strange(id string) string {
+	switch conv := c.conversations[id]; {
+	case conv == nil:
+		return unknownToTheLog
+	case conv.left() && !c.inWindow(conv):
+		return "is still shown, although it was erased"
+	}
+	return ""
 }
 
 // hole notes what is wrong with a conversation or a customer, and that it is parked when that is why.

@@ -36,6 +36,7 @@ type conversation struct {
 	customer          string
 	opened            uint64 // sequence; 0: the log no longer has the beginning, because it was erased
 	last, lastIn      uint64 // sequence of the last event, and of the last one in the window
+	erased            uint64 // sequence of its tombstone; 0: it has none
 	before, in, after amount // by where the window is
 }
 
@@ -140,6 +141,8 @@ func (f *fold) conversation(r events.Recorded) {
 		part.written++
 	case events.ConversationNoteAdded:
 		part.notes++
+	case events.ConversationErased:
+		c.erased = r.Sequence
 	}
 }
 
@@ -163,9 +166,28 @@ func (f *fold) wanted() []string {
 	})
 }
 
+// asked lists the conversations that a model is asked for: those that the account is of, and those of which only a
+// tombstone is left, which no model may show.
+func (f *fold) asked() []string {
+	out := f.wanted()
+	for id, c := range f.conversations {
+		if c.left() {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// left tells whether nothing but the tombstone is left of a conversation in the log.
+func (c *conversation) left() bool { return c.erased > 0 && c.opened == 0 }
+
 // excused tells whether nobody may show the conversation any more; known says that all models know it by now.
 func (f *fold) excused(c *conversation) (excused, known bool) {
-	if c.opened == 0 {
+	switch {
+	case c.erased > 0:
+		return true, true
+	case c.opened == 0:
 		return true, !f.erasedLater
 	}
 	customer, known := c.customer, true

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,6 +209,36 @@ func TestPurgedBeginning(t *testing.T) {
 	rows := compare(h.fold(Question{}, 0), nil).Rows
 	if len(rows) != 1 || rows[0].Excused != (Tally{0, 2, 0}) {
 		t.Errorf("%+v", rows)
+	}
+}
+
+// TestErased: a conversation with a tombstone is excused as long as it is in the log, and nothing once it is purged; a
+// model that still shows it has a hole either way.
+func TestErased(t *testing.T) {
+	t.Parallel()
+	h := (&history{}).conversation("a", opened("u"), received, received, events.ConversationErased{Reason: "customer_erased"})
+	for _, c := range []struct {
+		name string
+		list []events.Recorded
+		rows int
+	}{
+		{"whole", h.list, 1},
+		{"partly read when it was purged", h.list[1:], 1},
+		{"purged", h.list[3:], 0},
+	} {
+		gone := side{model: "m", shown: map[string]Shown{}}
+		shown := side{model: "m", shown: map[string]Shown{"a": {ID: "a", Messages: 2, Sequence: 3}}}
+		fold := func() *fold { return (&history{list: c.list}).fold(Question{}, 0) }
+		r := compare(fold(), []side{gone})
+		if len(r.Rows) != c.rows || r.Total != 0 || c.rows > 0 && r.Rows[0].Excused != r.Rows[0].Accepted {
+			t.Errorf("%s: %+v", c.name, r)
+		}
+		if r := compare(fold(), []side{shown}); r.Total != 1 || !strings.Contains(r.Holes[0].Problem, "is still shown") {
+			t.Errorf("%s, and still shown: %+v", c.name, r)
+		}
+		if ids := fold().asked(); !slices.Equal(ids, []string{"a"}) {
+			t.Errorf("%s: a model is asked for %v", c.name, ids)
+		}
 	}
 }
 

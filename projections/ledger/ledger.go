@@ -92,7 +92,7 @@ func (l *Ledger) Account(ctx context.Context, q Question) (Report, error) {
 	if err := l.read(ctx, 1, head, account.add); err != nil {
 		return Report{}, fmt.Errorf("read what was accepted: %w", err)
 	}
-	ask := Ask{Org: q.Org, After: account.after, Through: account.through, IDs: account.wanted()}
+	ask := Ask{Org: q.Org, After: account.after, Through: account.through, IDs: account.asked()}
 	var sides []side
 	var behind []Behind
 	for _, m := range l.models(q) {
@@ -110,7 +110,10 @@ func (l *Ledger) Account(ctx context.Context, q Question) (Report, error) {
 		}
 		sides = append(sides, s)
 	}
-	// Who was erased since the head was fixed may be gone from some models already.
+	// Who was erased since the head was fixed may be gone from some models already, and from the log that was read.
+	if err := l.Log.Sync(ctx); err != nil {
+		return Report{}, err
+	}
 	if err := l.read(ctx, head+1, l.Log.Head(), account.addLater); err != nil {
 		return Report{}, fmt.Errorf("read who was erased meanwhile: %w", err)
 	}

@@ -78,7 +78,15 @@ func (c *comparison) customers(s *side) *People {
 		}
 	}
 	if s != nil && !c.erasedLater {
-		c.strangers(*s, func(id string) bool { return c.people[id] != nil }, func(id string) Hole { return Hole{CustomerID: id} })
+		c.strangers(*s, c.unknown, func(id string) Hole { return Hole{CustomerID: id} })
 	}
 	return out
+}
+
+// unknown is what is wrong with showing a customer of whom the log does not know.
+func (c *comparison) unknown(id string) string {
+	if c.people[id] == nil {
+		return unknownToTheLog
+	}
+	return ""
 }

@@ -54,6 +54,7 @@ type Document struct {
 	Updated  time.Time `json:"updated"`
 	Revision uint64    `json:"revision"` // of the last event folded in
 	Position uint64    `json:"position"` // sequence of the last event folded in
+	Erased   bool      `json:"-"`        // nothing may be kept of it: an engine takes it out
 }
 
 // NewDocument is the document of a conversation of which nothing is known yet.
@@ -69,10 +70,14 @@ func (d *Document) Clone() *Document {
 }
 
 // Fold applies the conversation's next event. One that is already in changes nothing; ErrGap says that others
-// come first; an event that this binary cannot read is an error, never skipped.
+// come first; an event that this binary cannot read is an error, never skipped. Before a tombstone nothing is missing.
 func (d *Document) Fold(e events.Recorded) error {
+	_, erased := e.Event.(events.ConversationErased)
 	switch {
 	case e.Revision <= d.Revision:
+		return nil
+	case erased:
+		*d = Document{ID: d.ID, Org: d.Org, Revision: e.Revision, Position: e.Sequence, Erased: true}
 		return nil
 	case e.Revision != d.Revision+1:
 		return fmt.Errorf("%w: %s has %d, not yet %d", ErrGap, e.Aggregate, d.Revision, e.Revision-1)

@@ -24,7 +24,8 @@ var schema string
 // erased. The two cannot miss each other, because every writer holds the table's ROW SHARE lock to the end of its
 // transaction and an eraser its EXCLUSIVE lock; they need READ COMMITTED for it, where each statement sees what was
 // committed before it. A conversation that is not known and does not begin in the batch was erased: what comes later
-// is passed over.
+// is passed over. A conversation's own tombstone comes later and finds its rows gone, unless the customer's waits for an
+// operator.
 type Projection struct{}
 
 // Name of the projection and of its schema.
@@ -55,6 +56,9 @@ func (Projection) Apply(ctx context.Context, tx pgx.Tx, batch []events.Recorded)
 	if err != nil {
 		return err
 	}
+	if err := b.forget(ctx, q, known); err != nil {
+		return err
+	}
 	return b.write(ctx, q, known)
 }
 
@@ -64,6 +68,7 @@ type key struct{ org, id string }
 type batch struct {
 	events []events.Recorded // of conversations, as they came
 	opened map[key]string    // customer of each conversation that begins here
+	gone   []key             // conversations that are erased here
 	fates  map[key]fate
 }
 
@@ -90,6 +95,9 @@ func sortOut(in []events.Recorded) (*batch, error) {
 		case events.ConversationOpened:
 			b.opened[k] = e.CustomerID
 			b.events = append(b.events, r)
+		case events.ConversationErased:
+			b.gone = append(b.gone, k)
+			b.events = append(b.events, r)
 		default:
 			if r.Kind == events.KindConversation {
 				b.events = append(b.events, r)
@@ -113,6 +121,9 @@ func (b *batch) customers(ctx context.Context, q *db.Queries) error {
 	}
 	var note db.NoteCustomersParams
 	for k, f := range b.fates {
+		if f.erased {
+			f.into = ""
+		}
 		note.Orgs = append(note.Orgs, k.org)
 		note.CustomerIds = append(note.CustomerIds, k.id)
 		note.IntoIds = append(note.IntoIds, f.into)
@@ -160,6 +171,22 @@ func (b *batch) known(ctx context.Context, q *db.Queries) (map[key]bool, error) 
 		known[k] = !erased[key{k.org, customer}]
 	}
 	return known, nil
+}
+
+// forget removes the conversations that are erased here, and makes them unknown.
+func (b *batch) forget(ctx context.Context, q *db.Queries, known map[key]bool) error {
+	if len(b.gone) == 0 {
+		return nil
+	}
+	var gone db.DeleteConversationsParams
+	for _, k := range b.gone {
+		delete(known, k)
+		gone.Orgs, gone.Ids = append(gone.Orgs, k.org), append(gone.Ids, k.id)
+	}
+	if err := q.DeleteConversations(ctx, gone); err != nil {
+		return fmt.Errorf("remove erased conversations: %w", err)
+	}
+	return nil
 }
 
 // erased gives the customers of conversations that begin here who are erased.

@@ -5,10 +5,11 @@ LOCK TABLE timeline_customers IN ROW SHARE MODE;
 LOCK TABLE timeline_customers IN EXCLUSIVE MODE;
 
 -- name: NoteCustomers :exec
+-- Who is erased went on in nobody: that they did is erased from the log too, and a rebuild must give the same rows.
 INSERT INTO timeline_customers (org, customer_id, into_id, erased)
 SELECT unnest(@orgs::text[]), unnest(@customer_ids::text[]), unnest(@into_ids::text[]), unnest(@erased::boolean[])
 ON CONFLICT (org, customer_id) DO UPDATE SET
-    into_id = CASE WHEN excluded.into_id <> '' THEN excluded.into_id ELSE timeline_customers.into_id END,
+    into_id = CASE WHEN excluded.erased OR timeline_customers.erased THEN '' WHEN excluded.into_id <> '' THEN excluded.into_id ELSE timeline_customers.into_id END,
     erased  = timeline_customers.erased OR excluded.erased;
 
 -- name: DeleteErased :exec
@@ -33,6 +34,14 @@ WITH RECURSIVE given AS (
     RETURNING t.org, t.id
 )
 DELETE FROM timeline_entries e USING conversations c WHERE e.org = c.org AND e.conversation_id = c.id;
+
+-- name: DeleteConversations :exec
+WITH gone AS (
+    SELECT unnest(@orgs::text[]) COLLATE "C" AS org, unnest(@ids::text[]) COLLATE "C" AS id
+), entries AS (
+    DELETE FROM timeline_entries e USING gone g WHERE e.org = g.org AND e.conversation_id = g.id
+)
+DELETE FROM timeline_conversations t USING gone g WHERE t.org = g.org AND t.id = g.id;
 
 -- name: Erased :many
 -- Which of the given customers are erased, or were merged into one who is.

@@ -151,7 +151,7 @@ func (s *Service) freshConversation(ctx context.Context, org, id string, models 
 	if err != nil {
 		return nil, err
 	}
-	if !state.Exists {
+	if !state.Exists || state.Erased {
 		return nil, inbox.ErrNotFound
 	}
 	p := s.Log.Position(events.Aggregate{Org: org, Kind: events.KindConversation, ID: id}, seq)

@@ -38,7 +38,7 @@ func (s *Service) registerMessages() {
 		id: "post-message", method: http.MethodPost, path: "/v1/conversations/{id}/messages", tag: tag, status: http.StatusCreated,
 		summary: "Write a message",
 		doc:     "As the key's agent, or for the customer. A customer's message opens a closed or snoozed conversation again.",
-		codes:   []string{"conversation_not_found", "conversation_merged", "text_invalid", "event_too_large"},
+		codes:   []string{"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid", "event_too_large"},
 	}, s.postMessage)
 	add(s, operation{
 		id: "list-notes", method: http.MethodGet, path: "/v1/conversations/{id}/notes", tag: tag,
@@ -48,7 +48,7 @@ func (s *Service) registerMessages() {
 	add(s, operation{
 		id: "post-note", method: http.MethodPost, path: "/v1/conversations/{id}/notes", tag: tag, status: http.StatusCreated,
 		summary: "Leave a note that the customer never sees",
-		codes:   []string{"conversation_not_found", "conversation_merged", "text_invalid", "event_too_large"},
+		codes:   []string{"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid", "event_too_large"},
 	}, s.postNote)
 }
 

@@ -10,7 +10,7 @@ import (
 // customerCodes are those of whatever makes customers known, openCodes of what opens conversations.
 var (
 	customerCodes = []string{"identity_invalid", "text_invalid", "identity_taken", "customer_not_found", "customer_erased", "customer_merged"}
-	openCodes     = append([]string{"channel_not_found", "channel_disabled", "channel_invalid", "event_too_large"}, customerCodes...)
+	openCodes     = append([]string{"channel_not_found", "channel_disabled", "channel_invalid", "event_too_large", "conversation_erased"}, customerCodes...)
 )
 
 // OpenConversation is the input of a new conversation.

@@ -10,7 +10,7 @@ import (
 )
 
 // workCodes are those of the changes below.
-var workCodes = []string{"conversation_not_found", "conversation_merged", "text_invalid"}
+var workCodes = []string{"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid"}
 
 // registerWork makes known what desk and automations do with a conversation besides writing.
 func (s *Service) registerWork() {

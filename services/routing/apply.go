@@ -118,7 +118,10 @@ func (f *folding) apply(r events.Recorded) {
 		return
 	}
 	k := key{r.Org, r.Aggregate.ID}
-	before := f.items[k]
+	before, known := f.items[k]
+	if _, begins := r.Event.(events.ConversationOpened); !known && !begins {
+		return // what has no beginning was erased
+	}
 	after := before.evolve(r)
 	f.items[k] = after
 	if asks(before, after) {
@@ -178,13 +181,23 @@ func (f *folding) intents() []projections.Intent {
 }
 
 func (f *folding) store(ctx context.Context, q *db.Queries) error {
-	if len(f.items) > 0 {
-		var p db.StoreItemsParams
-		for _, k := range slices.SortedFunc(maps.Keys(f.items), compareKeys) {
-			appendItem(&p, f.items[k])
+	var items db.StoreItemsParams
+	var gone db.DeleteItemsParams
+	for _, k := range slices.SortedFunc(maps.Keys(f.items), compareKeys) {
+		if f.items[k].Erased {
+			gone.Orgs, gone.ConversationIds = append(gone.Orgs, k.org), append(gone.ConversationIds, k.id)
+			continue
 		}
-		if err := q.StoreItems(ctx, p); err != nil {
+		appendItem(&items, f.items[k])
+	}
+	if len(items.Orgs) > 0 {
+		if err := q.StoreItems(ctx, items); err != nil {
 			return fmt.Errorf("store work items: %w", err)
+		}
+	}
+	if len(gone.Orgs) > 0 {
+		if err := q.DeleteItems(ctx, gone); err != nil {
+			return fmt.Errorf("remove erased work items: %w", err)
 		}
 	}
 	if len(f.assigned) == 0 {

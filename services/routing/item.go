@@ -22,6 +22,7 @@ type item struct {
 	AssignedTime     time.Time
 	SnoozedRevision  uint64 // of the snooze that has not ended, 0: none; names the command that wakes it
 	Sequence         uint64 // of the last event folded
+	Erased           bool   // nothing is to be known of it any more
 }
 
 // normalPriority is the rank of a conversation that nobody has ranked.
@@ -70,6 +71,8 @@ func (it item) evolve(r events.Recorded) item {
 		it.WaitingSince = r.Time
 	case events.ConversationMerged:
 		it.Status, it.Merged = events.StatusClosed, true
+	case events.ConversationErased:
+		it.Status, it.Erased = events.StatusClosed, true
 	}
 	if it.Status != events.StatusSnoozed {
 		it.SnoozedRevision = 0

@@ -52,6 +52,8 @@ func TestItemFold(t *testing.T) {
 		{Name: "reopened with its agent", Given: []events.Event{opened, queued, toAnn, closed, reopened}, Version: 2, Waiting: 5},
 		{Name: "snoozed", Given: []events.Event{opened, queued, snoozed}, Version: 2, Waiting: 1},
 		{Name: "woke waits from then", Given: []events.Event{opened, queued, snoozed, woke}, Needs: true, Version: 4, Waiting: 4},
+		{Name: "erased", Given: []events.Event{opened, queued, events.ConversationErased{}}, Version: 2, Waiting: 1},
+		{Name: "erased while snoozed", Given: []events.Event{opened, queued, snoozed, events.ConversationErased{}}, Version: 2, Waiting: 1},
 		{Name: "merged", Given: []events.Event{opened, events.ConversationMerged{}}, Version: 1, Waiting: 1},
 	} {
 		t.Run(tc.Name, func(t *testing.T) {

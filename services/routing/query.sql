@@ -15,6 +15,10 @@ ON CONFLICT (org, conversation_id) DO UPDATE SET
     assigned_revision = excluded.assigned_revision, assigned_time = excluded.assigned_time, snoozed_revision = excluded.snoozed_revision,
     sequence = excluded.sequence;
 
+-- name: DeleteItems :exec
+DELETE FROM work_items
+WHERE (org, conversation_id) IN (SELECT unnest(@orgs::text[]), unnest(@conversation_ids::text[]));
+
 -- name: StoreAssigned :exec
 INSERT INTO routing_agents (org, agent_id, last_assigned)
 SELECT unnest(@orgs::text[]), unnest(@agent_ids::text[]), unnest(@times::timestamptz[])

@@ -212,6 +212,55 @@ func TestABacklogIsPlacedToTheLast(t *testing.T) {
 	f.commands(t)
 }
 
+// TestErasedIsNobodysWork: what was erased neither waits, nor counts as an agent's load, nor wakes; and it stays so when
+// the tables are made anew from a log in which only the tombstones are left.
+func TestErasedIsNobodysWork(t *testing.T) {
+	t.Parallel()
+	o := setup(t).office(1, "ann")
+	p := o.start()
+	o.presence("ann", events.PresenceOnline)
+	o.open("held")
+	o.until("ann has it", func(f floor) bool { return f.has("ann") == 1 })
+	o.open("waits", "sleeps", "last")
+	o.do("sleeps", conversation.Snooze{Until: o.now().Add(time.Hour), Now: o.now(), Reason: "later"})
+	o.settle(p)
+	erase := func(id string) {
+		o.do(id, conversation.Erase{Reason: "customer_erased"})
+		a := events.Aggregate{Org: o.org, Kind: events.KindConversation, ID: id}
+		_, seq, err := o.conversations.State(t.Context(), o.org, id)
+		if err == nil {
+			err = o.log.PurgeBefore(t.Context(), a, seq)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	erase("waits")
+	erase("sleeps")
+	o.settle(p)
+	erase("held") // and ann is free for the only one that is left
+	o.until("ann has the last one", func(f floor) bool { return f.assignees()["last"] == "ann" })
+	o.settle(p)
+	rows := func(p *process) (items, timers int) {
+		err := p.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM routing.work_items WHERE org = $1),
+			(SELECT count(*) FROM tidemark.intents WHERE org = $1 AND kind = 'wake')`, o.org).Scan(&items, &timers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return items, timers
+	}
+	if items, timers := rows(p); items != 1 || timers != 0 {
+		t.Errorf("%d work items and %d timers are left, want the last one alone", items, timers)
+	}
+	p.stop()
+	o.database = database(t)
+	p = o.start()
+	o.settle(p)
+	if items, timers := rows(p); items != 1 || timers != 0 {
+		t.Errorf("made anew: %d work items and %d timers", items, timers)
+	}
+}
+
 func TestBurstCap(t *testing.T) {
 	t.Parallel()
 	const most, all = 3, 8

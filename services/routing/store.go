@@ -113,15 +113,18 @@ func (m *orgMemory) forget(ctx context.Context, q *db.Queries, org string) error
 	if err != nil {
 		return err
 	}
+	folded := make(map[string]uint64, len(rows))
 	for _, r := range rows {
-		folded := uint64(r.Sequence) //nolint:gosec // a sequence of the log
-		if folded >= m.marks[r.ConversationID].Sequence {
-			delete(m.marks, r.ConversationID)
-		}
-		if folded > m.tried[r.ConversationID] {
-			delete(m.tried, r.ConversationID)
-		}
+		folded[r.ConversationID] = uint64(r.Sequence) //nolint:gosec // a sequence of the log
 	}
+	maps.DeleteFunc(m.marks, func(id string, m mark) bool {
+		sequence, there := folded[id]
+		return !there || sequence >= m.Sequence // it was there when it was marked: it was erased since
+	})
+	maps.DeleteFunc(m.tried, func(id string, at uint64) bool {
+		sequence, there := folded[id]
+		return !there || sequence > at
+	})
 	return nil
 }
 

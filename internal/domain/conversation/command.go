@@ -101,6 +101,9 @@ type MergeInto struct{ IntoID, Reason string }
 // Absorb takes over another conversation's history.
 type Absorb struct{ FromID, Reason string }
 
+// Erase forgets everything about the conversation, because everything about its customer is forgotten.
+type Erase struct{ Reason string }
+
 // HappenedAt is when the customer wrote, for the event's time.
 func (c ReceiveMessage) HappenedAt() time.Time { return c.At }
 
@@ -128,3 +131,4 @@ func (Reopen) conversationCommand()         {}
 func (MarkRead) conversationCommand()       {}
 func (MergeInto) conversationCommand()      {}
 func (Absorb) conversationCommand()         {}
+func (Erase) conversationCommand()          {}

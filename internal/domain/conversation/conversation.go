@@ -10,6 +10,7 @@
 //     open and snoozed conversations count as somebody's load, so the load ends with the closing.
 //   - A queue is the team, an assignee the person. Moving to another queue takes it from its agent, so that the new
 //     team takes it up; Unassign lets it wait in the same queue again.
+//   - An erased conversation is gone: nothing but that is known of it, and everything is refused.
 //   - A merged conversation is finished for good and refuses everything with a fault that names where it goes on.
 //   - Notes, tags, attributes, subject, priority and read marks may change on a closed conversation; who works on
 //     it and when may not.
@@ -46,11 +47,12 @@ type State struct {
 	ReadUpTo   map[events.Actor]int // reader → index of the message
 	Absorbed   []string             // conversations that go on here
 	MergedInto string               // where this one goes on; empty while it lives
+	Erased     bool
 }
 
-// Active tells whether the conversation is somebody's load: it is neither closed nor merged.
+// Active tells whether the conversation is somebody's load: it is neither closed nor merged nor erased.
 func (s State) Active() bool {
-	return s.Exists && s.MergedInto == "" && s.Status != events.StatusClosed
+	return s.Exists && !s.Erased && s.MergedInto == "" && s.Status != events.StatusClosed
 }
 
 // Size is what the state holds besides ids, in bytes, about.

@@ -243,6 +243,29 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+func TestErase(t *testing.T) {
+	t.Parallel()
+	erased := events.ConversationErased{Reason: "customer_erased"}
+	erase := conversation.Erase{Reason: "customer_erased"}
+	run(t, []row{
+		{"erase", has(m1, given), erase, is(erased), nil},
+		{"what was merged", has(merged), erase, is(erased), nil},
+		{"what is closed", has(closed), erase, is(erased), nil},
+		{"again", has(erased), erase, nil, nil},
+		{"again when nothing else is left", is(erased), erase, nil, nil},
+		{"nothing", nil, erase, nil, conversation.ErrNotFound},
+		{"for too long a reason", has(), conversation.Erase{Reason: strings.Repeat("x", 201)}, nil, refusal.ErrTextInvalid},
+		{"open again", has(erased), conversation.Open{CustomerID: "zoe", Channel: events.ChannelChat}, nil, conversation.ErrErased},
+		{"open again when nothing else is left", is(erased), conversation.Open{CustomerID: "bob", Channel: events.ChannelChat}, nil, conversation.ErrErased},
+		{"a message again", has(m1, erased), conversation.ReceiveMessage{MessageID: "m1", Text: "hello"}, nil, conversation.ErrErased},
+		{"anything when merged and erased", has(merged, erased), conversation.Close{}, nil, conversation.ErrErased},
+	})
+	whole, left := fold(has(m1, given, erased)), fold(is(erased))
+	if !reflect.DeepEqual(whole, left) || whole.Active() {
+		t.Errorf("%+v before the purge, %+v after it", whole, left)
+	}
+}
+
 func TestUnhandledCommandPanics(t *testing.T) {
 	t.Parallel()
 	defer func() {

@@ -14,6 +14,7 @@ import (
 var (
 	ErrNotFound       = refusal.ErrConversationNotFound
 	ErrExists         = refusal.ErrConversationExists
+	ErrErased         = refusal.ErrConversationErased
 	ErrClosed         = refusal.ErrConversationClosed
 	ErrSnoozed        = refusal.ErrConversationSnoozed
 	ErrMerged         = refusal.ErrConversationMerged
@@ -30,11 +31,24 @@ const (
 
 // Decide tells what a command makes happen; nothing new is no event.
 func Decide(s State, c Command) ([]events.Event, error) {
+	if s.Erased {
+		if _, again := c.(Erase); again {
+			return nil, nil
+		}
+		return nil, ErrErased
+	}
 	if open, ok := c.(Open); ok {
 		return s.open(open)
 	}
 	if !s.Exists {
 		return nil, ErrNotFound
+	}
+	if c, ok := c.(Erase); ok { // a merged one too: its own history is still there
+		reason, err := text.Reason(c.Reason)
+		if err != nil {
+			return nil, err
+		}
+		return one(events.ConversationErased{Reason: reason})
 	}
 	if s.MergedInto != "" {
 		return s.decideMerged(c)

@@ -50,6 +50,8 @@ func Evolve(s State, e events.Event) State {
 		s.MergedInto, s.Status, s.Until = e.IntoID, events.StatusClosed, time.Time{}
 	case events.ConversationAbsorbed:
 		s.Absorbed = append(slices.Clip(s.Absorbed), e.FromID)
+	case events.ConversationErased:
+		s = State{Exists: true, Erased: true}
 	}
 	return s
 }

@@ -67,7 +67,7 @@ var commandTypes = typesOf(
 	conversation.SetSubject{}, conversation.Queue{}, conversation.Assign{}, conversation.RouteTo{}, conversation.Unassign{},
 	conversation.UnassignFrom{}, conversation.SetPriority{}, conversation.Tag{}, conversation.Untag{},
 	conversation.SetAttributes{}, conversation.Snooze{}, conversation.Wake{}, conversation.Close{}, conversation.Reopen{},
-	conversation.MarkRead{}, conversation.MergeInto{}, conversation.Absorb{},
+	conversation.MarkRead{}, conversation.MergeInto{}, conversation.Absorb{}, conversation.Erase{},
 )
 
 // Folding never panics, whatever happened in whatever order, and never changes a state that somebody else holds.

@@ -63,7 +63,7 @@ func Evolve(s State, e events.Event) State {
 		s.Absorbed = append(slices.Clip(s.Absorbed), e.FromID)
 		s.Identities = withIdentities(s.Identities, e.Identities...)
 	case events.CustomerErased:
-		s = State{Exists: s.Exists, Erased: true}
+		s = State{Exists: true, Erased: true}
 	}
 	return s
 }

@@ -115,8 +115,20 @@ func TestCustomer(t *testing.T) {
 		{"anything when merged", has(merged), customer.Rename{Name: "Bob"}, nil, customer.ErrMerged},
 		{"erase", has(known), customer.Erase{Reason: "asked"}, is(erased), nil},
 		{"erase who was merged", has(merged), customer.Erase{Reason: "asked"}, is(erased), nil},
+		{"erase who was merged with who took over", has(merged), customer.Erase{Reason: "asked", WithID: "other"}, is(events.CustomerErased{Reason: "asked", WithID: "other"}), nil},
+		{"erase with nonsense", has(merged), customer.Erase{Reason: "asked", WithID: "a.b"}, nil, refusal.ErrIDInvalid},
+		{"erase nobody", nil, customer.Erase{Reason: "asked"}, nil, customer.ErrNotFound},
 		{"erase again", has(erased), customer.Erase{}, nil, nil},
+		{"erase again when nothing else is left", is(erased), customer.Erase{}, nil, nil},
+		{"create when nothing else is left", is(erased), customer.Create{Name: "Zoe"}, nil, customer.ErrErased},
 		{"anything when erased", has(erased), customer.Rename{Name: "Bob"}, nil, customer.ErrErased},
 		{"create when erased", has(erased), customer.Create{Name: "Zoe"}, nil, customer.ErrErased},
 	})
+	whole, left := customer.State{}, customer.Evolve(customer.State{}, erased)
+	for _, e := range has(known, absorbed, erased) {
+		whole = customer.Evolve(whole, e)
+	}
+	if !reflect.DeepEqual(whole, left) {
+		t.Errorf("%+v before the purge, %+v after it", whole, left)
+	}
 }

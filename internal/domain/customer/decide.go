@@ -46,8 +46,9 @@ type Absorb struct {
 	Reason     string
 }
 
-// Erase forgets everything about the customer. Claims must be released in the same batch.
-type Erase struct{ Reason string }
+// Erase forgets everything about the customer. Claims must be released in the same batch. WithID names the customer
+// in whose erasure this one is erased too; it is empty for that customer.
+type Erase struct{ Reason, WithID string }
 
 func (Create) customerCommand()         {}
 func (Rename) customerCommand()         {}
@@ -77,7 +78,12 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		return one(events.CustomerErased{Reason: reason})
+		if c.WithID != "" {
+			if err := text.ID("with_id", c.WithID); err != nil {
+				return nil, err
+			}
+		}
+		return one(events.CustomerErased{Reason: reason, WithID: c.WithID})
 	}
 	if s.MergedInto != "" {
 		if c, ok := c.(MergeInto); ok && c.IntoID == s.MergedInto {

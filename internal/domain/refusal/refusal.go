@@ -20,6 +20,7 @@ var (
 var (
 	ErrConversationNotFound  = fault.New(fault.NotFound, "conversation_not_found", "there is no such conversation")
 	ErrConversationExists    = fault.New(fault.Conflict, "conversation_exists", "another conversation has this id")
+	ErrConversationErased    = fault.New(fault.NotFound, "conversation_erased", "the conversation was erased with its customer")
 	ErrConversationClosed    = fault.New(fault.Conflict, "conversation_closed", "the conversation is closed").WithHint("reopen it first")
 	ErrConversationSnoozed   = fault.New(fault.Conflict, "conversation_snoozed", "the conversation is snoozed")
 	ErrConversationMerged    = fault.New(fault.Conflict, "conversation_merged", "the conversation goes on in another one")
@@ -81,7 +82,7 @@ var (
 var All = []*fault.Fault{
 	ErrTextInvalid, ErrIDInvalid, ErrAttributesInvalid, ErrIdentityInvalid, ErrTagInvalid,
 
-	ErrConversationNotFound, ErrConversationExists, ErrConversationClosed, ErrConversationSnoozed, ErrConversationMerged,
+	ErrConversationNotFound, ErrConversationExists, ErrConversationErased, ErrConversationClosed, ErrConversationSnoozed, ErrConversationMerged,
 	ErrConversationAssigned, ErrConversationElsewhere, ErrConversationTags, ErrMergeIntoItself, ErrMessageUnknown, ErrChannelInvalid,
 	ErrPriorityInvalid, ErrSnoozeInvalid, ErrActorInvalid,
 

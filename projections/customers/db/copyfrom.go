@@ -49,41 +49,6 @@ func (q *Queries) Put(ctx context.Context, arg []PutParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"customer_profiles"}, []string{"org", "id", "name", "name_key", "attributes", "merged_into", "created_at", "updated_at", "sequence"}, &iteratorForPut{rows: arg})
 }
 
-// iteratorForPutErasures implements pgx.CopyFromSource.
-type iteratorForPutErasures struct {
-	rows                 []PutErasuresParams
-	skippedFirstNextCall bool
-}
-
-func (r *iteratorForPutErasures) Next() bool {
-	if len(r.rows) == 0 {
-		return false
-	}
-	if !r.skippedFirstNextCall {
-		r.skippedFirstNextCall = true
-		return true
-	}
-	r.rows = r.rows[1:]
-	return len(r.rows) > 0
-}
-
-func (r iteratorForPutErasures) Values() ([]interface{}, error) {
-	return []interface{}{
-		r.rows[0].Org,
-		r.rows[0].ID,
-		r.rows[0].ErasedAt,
-		r.rows[0].Sequence,
-	}, nil
-}
-
-func (r iteratorForPutErasures) Err() error {
-	return nil
-}
-
-func (q *Queries) PutErasures(ctx context.Context, arg []PutErasuresParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"customer_erasures"}, []string{"org", "id", "erased_at", "sequence"}, &iteratorForPutErasures{rows: arg})
-}
-
 // iteratorForPutIdentities implements pgx.CopyFromSource.
 type iteratorForPutIdentities struct {
 	rows                 []PutIdentitiesParams

@@ -250,11 +250,28 @@ type PutParams struct {
 	Sequence   int64
 }
 
+const putErasures = `-- name: PutErasures :exec
+INSERT INTO customer_erasures (org, id, erased_at, sequence)
+SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::timestamptz[]), unnest($4::bigint[])
+ON CONFLICT DO NOTHING
+`
+
 type PutErasuresParams struct {
-	Org      string
-	ID       string
-	ErasedAt time.Time
-	Sequence int64
+	Orgs      []string
+	Ids       []string
+	ErasedAt  []time.Time
+	Sequences []int64
+}
+
+// The first one counts.
+func (q *Queries) PutErasures(ctx context.Context, arg PutErasuresParams) error {
+	_, err := q.db.Exec(ctx, putErasures,
+		arg.Orgs,
+		arg.Ids,
+		arg.ErasedAt,
+		arg.Sequences,
+	)
+	return err
 }
 
 type PutIdentitiesParams struct {

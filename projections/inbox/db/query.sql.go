@@ -150,7 +150,7 @@ const noteCustomers = `-- name: NoteCustomers :exec
 INSERT INTO inbox_customers (org, customer_id, into_id, erased)
 SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::boolean[])
 ON CONFLICT (org, customer_id) DO UPDATE SET
-    into_id = CASE WHEN excluded.into_id <> '' THEN excluded.into_id ELSE inbox_customers.into_id END,
+    into_id = CASE WHEN excluded.erased OR inbox_customers.erased THEN '' WHEN excluded.into_id <> '' THEN excluded.into_id ELSE inbox_customers.into_id END,
     erased  = inbox_customers.erased OR excluded.erased
 `
 
@@ -161,6 +161,7 @@ type NoteCustomersParams struct {
 	Erased      []bool
 }
 
+// Who is erased went on in nobody: that they did is erased from the log too, and a rebuild must give the same rows.
 func (q *Queries) NoteCustomers(ctx context.Context, arg NoteCustomersParams) error {
 	_, err := q.db.Exec(ctx, noteCustomers,
 		arg.Orgs,

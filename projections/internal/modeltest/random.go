@@ -74,33 +74,6 @@ func Batches(t *rapid.T, stream []events.Recorded) [][]events.Recorded {
 	return append(out, batch)
 }
 
-// Erased tells of each customer of a whole stream whether they are erased, or went on in somebody who is.
-func Erased(stream []events.Recorded) func(org, customer string) bool {
-	into, erased := map[[2]string]string{}, map[[2]string]bool{}
-	for _, r := range stream {
-		k := [2]string{r.Org, r.Aggregate.ID}
-		switch e := r.Event.(type) {
-		case events.CustomerMerged:
-			into[k] = e.IntoID
-		case events.CustomerErased:
-			erased[k] = true
-		}
-	}
-	return func(org, customer string) bool {
-		for range len(into) + 1 { // a circle of merges ends
-			if erased[[2]string{org, customer}] {
-				return true
-			}
-			next, ok := into[[2]string{org, customer}]
-			if !ok {
-				return false
-			}
-			customer = next
-		}
-		return false
-	}
-}
-
 func customerEvent(t *rapid.T, log *Log, a events.Aggregate) events.Event {
 	if log.revisions[a] == 0 {
 		return events.CustomerCreated{Name: text(t)}
@@ -153,6 +126,7 @@ func conversationEvent(t *rapid.T) events.Event {
 		func() events.Event { return events.ConversationReopened{Reason: "message"} },
 		func() events.Event { return events.ConversationMerged{IntoID: conversationID(t), Reason: "same"} },
 		func() events.Event { return events.ConversationAbsorbed{FromID: conversationID(t), Reason: "same"} },
+		func() events.Event { return events.ConversationErased{Reason: "customer_erased"} },
 	}
 	return rapid.SampledFrom(draws).Draw(t, "conversation event")()
 }

@@ -42,10 +42,10 @@ type Engine struct {
 	lock  *flock.Flock
 	index blevesearch.Index
 
-	// erasing is held for writing by a commit that erases a customer, for reading by all others, so that no document
-	// of the customer is written while they are looked for.
+	// erasing is held for writing by a commit that has news of what became of customers, for reading by all others, so
+	// that no document of an erased customer is written while they are looked for.
 	erasing sync.RWMutex
-	erased  map[string]bool // erasedID of each customer that asked to be forgotten
+	people  people
 
 	unsynced chan struct{} // holds a token for each commit that is not on disk yet
 
@@ -173,16 +173,9 @@ func (e *Engine) check(ctx context.Context) error {
 	case incarnation != e.cfg.Incarnation || partitions != strconv.Itoa(e.cfg.Partitions):
 		return e.rebuild(search.ErrIncarnation, "made from log "+incarnation+" with "+partitions+" partitions")
 	}
-	e.erased = map[string]bool{}
-	marks := blevesearch.NewSearchRequestOptions(exactly(fieldKind, kindErased), 1<<20, 0, false)
-	res, err := e.index.SearchInContext(ctx, marks)
-	if err != nil {
-		return fmt.Errorf("read who is erased: %w", err)
-	}
-	for _, hit := range res.Hits {
-		e.erased[hit.ID] = true
-	}
-	return nil
+	var err error
+	e.people, err = e.loadPeople(ctx)
+	return err
 }
 
 // rebuild is an error that tells the operator what is wrong and what to do.
@@ -205,7 +198,7 @@ func (e *Engine) Documents(context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count documents: %w", err)
 	}
-	return n - uint64(len(e.erased)), nil
+	return n - uint64(len(e.people.erased)+len(e.people.into)), nil
 }
 
 // Document is one conversation as the index has it; nil when it has none.

@@ -14,7 +14,7 @@ import (
 
 // The fields of a document. Those that search.Fields names are written under their own names.
 const (
-	fieldKind    = "kind"    // conversation or erased
+	fieldKind    = "kind"    // conversation, or the mark of a customer who was erased or merged
 	fieldOrg     = "org"     // every query is confined by it
 	fieldSubject = "subject" // text
 	fieldText    = "text"    // text, one value per message
@@ -22,11 +22,13 @@ const (
 	fieldCreated = "created"
 	fieldUpdated = "updated"
 	fieldSource  = "source" // the document itself, stored and not indexed
+	fieldInto    = "into"   // of a mark: who took over, stored and not indexed
 )
 
 const (
 	kindConversation = "conversation"
 	kindErased       = "erased"
+	kindMerged       = "merged"
 )
 
 const (
@@ -39,7 +41,19 @@ const (
 // docID is where a conversation stands in the index; '/' cannot be part of an id.
 func docID(org, id string) string { return org + "/" + id }
 
-func erasedID(org, customer string) string { return org + "//" + customer }
+// customerID is a customer's name here, and the place of the mark that they were erased.
+func customerID(org, customer string) string { return org + "//" + customer }
+
+// mergedID is the place of the mark that a customer went on in another.
+func mergedID(org, customer string) string { return org + "///" + customer }
+
+// ofMerged is the customer whose mark stands there.
+func ofMerged(place string) string { return strings.Replace(place, "///", "//", 1) }
+
+func ofCustomer(name string) (org, customer string) {
+	org, customer, _ = strings.Cut(name, "//")
+	return org, customer
+}
 
 // encode prepares a document for a batch.
 func encode(d *search.Document) (*document.Document, error) {

@@ -90,17 +90,20 @@ func (s *session) Commit(ctx context.Context, c projections.Commit) error {
 	if !s.owns() {
 		return projections.ErrFenced
 	}
-	erases := slices.ContainsFunc(c.Events, func(r events.Recorded) bool { _, ok := r.Event.(events.CustomerErased); return ok })
-	if erases {
+	news := slices.ContainsFunc(c.Events, aboutPeople)
+	if news {
 		s.engine.erasing.Lock()
 		defer s.engine.erasing.Unlock()
 	} else {
 		s.engine.erasing.RLock()
 		defer s.engine.erasing.RUnlock()
 	}
+	people := s.engine.people
+	if news {
+		people = people.clone()
+	}
 	batch := s.engine.index.NewBatch()
-	forgotten, err := s.fill(ctx, batch, c.Events)
-	if err != nil {
+	if err := s.fill(ctx, batch, c.Events, people); err != nil {
 		return err
 	}
 	next := s.next(c)
@@ -111,58 +114,61 @@ func (s *session) Commit(ctx context.Context, c projections.Commit) error {
 		return fmt.Errorf("%w: write to the search index: %w", projections.ErrTransient, err)
 	}
 	s.state = next
-	for _, id := range forgotten {
-		s.engine.erased[id] = true
+	if news {
+		s.engine.people = people
 	}
 	return nil
 }
 
-// fill puts into the batch what the events mean for documents, and tells which customers it forgets.
-func (s *session) fill(ctx context.Context, batch *blevesearch.Batch, all []events.Recorded) ([]string, error) {
+// aboutPeople tells whether an event says what became of a customer.
+func aboutPeople(r events.Recorded) bool {
+	switch r.Event.(type) {
+	case events.CustomerMerged, events.CustomerErased:
+		return true
+	}
+	return false
+}
+
+// fill puts into the batch what the events mean for documents, and into people what they say of customers.
+func (s *session) fill(ctx context.Context, batch *blevesearch.Batch, all []events.Recorded, people people) error {
 	r, done, err := s.engine.reader()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer done()
 	order, of := group(all)
-	var forgotten []string
+	var changed []string
 	for _, a := range order {
 		if a.Kind != events.KindCustomer {
 			continue
 		}
-		erased, err := s.customer(ctx, batch, a, of[a])
+		news, err := people.note(batch, a, of[a])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if erased {
-			forgotten = append(forgotten, erasedID(a.Org, a.ID))
+		if news {
+			changed = append(changed, customerID(a.Org, a.ID))
+		}
+	}
+	for _, id := range changed { // once all is known: who was merged may be erased with who took over
+		if !people.gone(id) {
+			continue
+		}
+		for _, customer := range people.with(id) {
+			if err := s.engine.forget(ctx, batch, customer); err != nil {
+				return err
+			}
 		}
 	}
 	for _, a := range order {
 		if a.Kind != events.KindConversation {
 			continue
 		}
-		if err := s.conversation(ctx, r, batch, of[a], forgotten); err != nil {
-			return nil, err
+		if err := s.conversation(ctx, r, batch, of[a], people); err != nil {
+			return err
 		}
 	}
-	return forgotten, nil
-}
-
-// customer looks for the one event of a customer that matters here: that everything about them is to be forgotten.
-func (s *session) customer(ctx context.Context, batch *blevesearch.Batch, a events.Aggregate, list []events.Recorded) (erased bool, err error) {
-	for _, e := range list {
-		switch event := e.Event.(type) {
-		case events.Unknown:
-			return false, fmt.Errorf("read %s of %s at %d: %s", event.Type, a, e.Sequence, event.Reason)
-		case events.CustomerErased:
-			erased = true
-		}
-	}
-	if !erased {
-		return false, nil
-	}
-	return true, s.engine.erase(ctx, batch, a)
+	return nil
 }
 
 // group sorts events by aggregate, aggregates in the order of their first event.
@@ -180,7 +186,7 @@ func group(all []events.Recorded) ([]events.Aggregate, map[events.Aggregate][]ev
 
 // conversation folds the events into what the index has of the conversation, which may be newer already: then there
 // is nothing to do. Events that the index should have and has not are read from the conversation's own subject.
-func (s *session) conversation(ctx context.Context, r index.IndexReader, batch *blevesearch.Batch, list []events.Recorded, forgotten []string) error {
+func (s *session) conversation(ctx context.Context, r index.IndexReader, batch *blevesearch.Batch, list []events.Recorded, people people) error {
 	a := list[0].Aggregate
 	id := docID(a.Org, a.ID)
 	doc, err := stored(r, id)
@@ -204,9 +210,8 @@ func (s *session) conversation(ctx context.Context, r index.IndexReader, batch *
 			return err
 		}
 	}
-	customer := erasedID(a.Org, doc.Customer)
 	switch {
-	case s.engine.erased[customer], slices.Contains(forgotten, customer):
+	case doc.Erased, people.gone(customerID(a.Org, doc.Customer)):
 		batch.Delete(id)
 		return nil
 	case doc.Revision == before:

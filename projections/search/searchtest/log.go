@@ -24,6 +24,7 @@ type Log struct {
 	mu   sync.Mutex
 	all  []events.Recorded
 	last map[events.Aggregate]uint64 // revision
+	head uint64                      // sequence
 }
 
 // Append writes events of one aggregate, a second apart.
@@ -37,7 +38,8 @@ func (l *Log) Append(a events.Aggregate, list ...events.Event) []events.Recorded
 	from := len(l.all)
 	for _, e := range list {
 		revision++
-		sequence := uint64(len(l.all) + 1)
+		l.head++
+		sequence := l.head
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(sequence) * time.Second) //nolint:gosec // a test is short
 		l.all = append(l.all, events.Recorded{
 			Metadata:  events.Metadata{ID: events.NewID(), Time: at, Revision: revision},
@@ -68,6 +70,13 @@ func (l *Log) Purge(a events.Aggregate) {
 	l.all = slices.DeleteFunc(slices.Clone(l.all), func(e events.Recorded) bool { return e.Aggregate == a })
 }
 
+// PurgeBefore forgets what an aggregate has before a sequence.
+func (l *Log) PurgeBefore(a events.Aggregate, sequence uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = slices.DeleteFunc(slices.Clone(l.all), func(e events.Recorded) bool { return e.Aggregate == a && e.Sequence < sequence })
+}
+
 // Of is every event of a partition after a sequence.
 func (l *Log) Of(partition int, after uint64) []events.Recorded {
 	l.mu.Lock()
@@ -96,6 +105,9 @@ func (l *Log) Fold(tb testing.TB) map[events.Aggregate]*search.Document {
 		}
 		if err := out[e.Aggregate].Fold(e); err != nil {
 			tb.Fatalf("fold: %v", err)
+		}
+		if out[e.Aggregate].Erased {
+			delete(out, e.Aggregate)
 		}
 	}
 	return out

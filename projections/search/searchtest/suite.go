@@ -29,6 +29,8 @@ func Run(t *testing.T, start Start) {
 		"PartitionsAtOnce": partitionsAtOnce,
 		"Unreadable":       unreadable,
 		"Erased":           erased,
+		"ErasedMerged":     erasedMerged,
+		"ErasedTalk":       erasedConversation,
 		"PurgedIsGone":     purgedIsGone,
 		"Queries":          queries,
 		"Confined":         confined,
@@ -295,6 +297,92 @@ func erased(t *testing.T, start Start) {
 	}
 	if n, err := b.Documents(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d documents, %v", n, err)
+	}
+}
+
+// erasedMerged: whoever went on in somebody who is erased is erased with them, whichever of it is heard of first, and also
+// by an engine that was opened in between.
+func erasedMerged(t *testing.T, start Start) {
+	t.Helper()
+	customer := func(id string) events.Aggregate {
+		return events.Aggregate{Org: "org", Kind: events.KindCustomer, ID: id}
+	}
+	opened := func(by string) events.Event {
+		return events.ConversationOpened{CustomerID: by, Subject: "of " + by}
+	}
+	steps := map[string]func(l *Log){
+		"conversations": func(l *Log) {
+			for _, by := range []string{"ann", "anna", "annie", "bob"} {
+				l.Append(Conversation("org", "of-"+by), opened(by))
+				l.Append(Conversation("other", "of-"+by), opened(by))
+			}
+		},
+		"merges": func(l *Log) { // annie went on in anna, and anna in ann
+			l.Append(customer("annie"), events.CustomerMerged{IntoID: "anna"})
+			l.Append(customer("anna"), events.CustomerMerged{IntoID: "ann"})
+		},
+		"erasure": func(l *Log) { l.Append(customer("ann"), events.CustomerErased{Reason: "asked"}) },
+	}
+	for _, order := range [][]string{
+		{"conversations", "merges", "erasure"},
+		{"conversations", "erasure", "merges"},
+		{"merges", "erasure", "conversations"},
+		{"erasure", "conversations", "merges"},
+		{"merges", "conversations", "erasure"},
+	} {
+		log, place := &Log{}, t.TempDir()
+		engine := start(t, place, log)
+		for i, step := range order {
+			if i == 2 {
+				if err := engine.Close(); err != nil {
+					t.Fatal(err)
+				}
+				engine = start(t, place, log)
+			}
+			steps[step](log)
+			log.Drive(t.Context(), t, engine, 2)
+		}
+		res, err := engine.Search(t.Context(), search.Query{Org: "org", Limit: 10, Sort: search.SortNewest})
+		if err != nil || res.Total != 1 || res.Hits[0].ConversationID != "of-bob" {
+			t.Errorf("%v: %+v, %v", order, res, err)
+		}
+		if n, err := engine.Documents(t.Context()); n != 5 || err != nil {
+			t.Errorf("%v: %d documents, %v; the other org has four", order, n, err)
+		}
+		log.Append(Conversation("org", "late"), opened("annie"))
+		log.Drive(t.Context(), t, engine, 2)
+		if doc, err := engine.Document(t.Context(), "org", "late"); doc != nil || err != nil {
+			t.Errorf("%v: opened later: %+v, %v", order, doc, err)
+		}
+		if err := engine.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// erasedConversation: a conversation's own tombstone is enough, and what precedes it may be gone from the log.
+func erasedConversation(t *testing.T, start Start) {
+	t.Helper()
+	b := setup(t, start)
+	known, unknown, other := Conversation("org", "known"), Conversation("org", "unknown"), Conversation("org", "other")
+	b.log.Append(known, events.ConversationOpened{CustomerID: "ann", Subject: "secret"})
+	b.log.Append(other, events.ConversationOpened{CustomerID: "bob", Subject: "public"})
+	b.log.Drive(t.Context(), t, b, 100)
+	list := b.log.Append(unknown, events.ConversationOpened{CustomerID: "ann", Subject: "secret"}, events.ConversationTagged{Tag: "x"})
+	for _, a := range []events.Aggregate{known, unknown} {
+		stone := b.log.Append(a, events.ConversationErased{Reason: "customer_erased"})[0]
+		b.log.PurgeBefore(a, stone.Sequence)
+	}
+	s := b.session(t, list[0].Partition)
+	commit(t, s, list[1]) // it was on its way when the purge came
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.log.Drive(t.Context(), t, b, 100)
+	equal(t, b, b.log)
+	res, err := b.Search(t.Context(), search.Query{Org: "org", Limit: 10, Sort: search.SortNewest})
+	if err != nil || res.Total != 1 || res.Hits[0].ConversationID != "other" {
+		t.Fatalf("after the erasure: %+v, %v", res, err)
 	}
 }
 

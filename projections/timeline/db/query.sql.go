@@ -78,6 +78,25 @@ func (q *Queries) ByCustomer(ctx context.Context, arg ByCustomerParams) ([]Timel
 	return items, nil
 }
 
+const deleteConversations = `-- name: DeleteConversations :exec
+WITH gone AS (
+    SELECT unnest($1::text[]) COLLATE "C" AS org, unnest($2::text[]) COLLATE "C" AS id
+), entries AS (
+    DELETE FROM timeline_entries e USING gone g WHERE e.org = g.org AND e.conversation_id = g.id
+)
+DELETE FROM timeline_conversations t USING gone g WHERE t.org = g.org AND t.id = g.id
+`
+
+type DeleteConversationsParams struct {
+	Orgs []string
+	Ids  []string
+}
+
+func (q *Queries) DeleteConversations(ctx context.Context, arg DeleteConversationsParams) error {
+	_, err := q.db.Exec(ctx, deleteConversations, arg.Orgs, arg.Ids)
+	return err
+}
+
 const deleteErased = `-- name: DeleteErased :exec
 WITH RECURSIVE given AS (
     SELECT unnest($1::text[]) COLLATE "C" AS org, unnest($2::text[]) COLLATE "C" AS customer_id
@@ -292,7 +311,7 @@ const noteCustomers = `-- name: NoteCustomers :exec
 INSERT INTO timeline_customers (org, customer_id, into_id, erased)
 SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::boolean[])
 ON CONFLICT (org, customer_id) DO UPDATE SET
-    into_id = CASE WHEN excluded.into_id <> '' THEN excluded.into_id ELSE timeline_customers.into_id END,
+    into_id = CASE WHEN excluded.erased OR timeline_customers.erased THEN '' WHEN excluded.into_id <> '' THEN excluded.into_id ELSE timeline_customers.into_id END,
     erased  = timeline_customers.erased OR excluded.erased
 `
 
@@ -303,6 +322,7 @@ type NoteCustomersParams struct {
 	Erased      []bool
 }
 
+// Who is erased went on in nobody: that they did is erased from the log too, and a rebuild must give the same rows.
 func (q *Queries) NoteCustomers(ctx context.Context, arg NoteCustomersParams) error {
 	_, err := q.db.Exec(ctx, noteCustomers,
 		arg.Orgs,

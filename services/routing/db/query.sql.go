@@ -10,6 +10,21 @@ import (
 	"time"
 )
 
+const deleteItems = `-- name: DeleteItems :exec
+DELETE FROM work_items
+WHERE (org, conversation_id) IN (SELECT unnest($1::text[]), unnest($2::text[]))
+`
+
+type DeleteItemsParams struct {
+	Orgs            []string
+	ConversationIds []string
+}
+
+func (q *Queries) DeleteItems(ctx context.Context, arg DeleteItemsParams) error {
+	_, err := q.db.Exec(ctx, deleteItems, arg.Orgs, arg.ConversationIds)
+	return err
+}
+
 const folded = `-- name: Folded :many
 SELECT conversation_id, sequence FROM work_items
 WHERE org = $1 AND conversation_id = ANY ($2::text[])
