@@ -111,7 +111,7 @@ func (d *desk) openDatabase(ctx context.Context) (err error) {
 	url := d.Postgres
 	var find func(ctx context.Context) (string, error)
 	if url == "" {
-		d.embedded = newEmbedded(postgres.Config{Dir: d.Data, Logger: d.logger.With("part", "postgres")})
+		d.embedded = newEmbedded(postgres.Config{Dir: d.Data, Connections: d.connections(), Logger: d.logger.With("part", "postgres")})
 		d.group.Go("postgres", d.embedded.run)
 		url, find = "postgres:///tidemark", d.embedded.url
 	}
@@ -128,10 +128,28 @@ func (d *desk) openDatabase(ctx context.Context) (err error) {
 		if err := d.migrate(ctx, find); err != nil {
 			return err
 		}
+		d.checkRoom(ctx)
 		close(d.migrated)
 		return nil
 	})
 	return nil
+}
+
+// connections is how many the database must allow for all targets of one process: each partition of a projection holds
+// one, and so does each partition that is built anew beside it.
+func (d *desk) connections() int {
+	const projections, others = 6, 100 // readers, performers, rebuilders, and whoever looks into it by hand
+	return 2*projections*d.log.Partitions() + others
+}
+
+// checkRoom warns when the database allows fewer: some partitions would wait for ever.
+func (d *desk) checkRoom(ctx context.Context) {
+	var most int
+	err := d.reads.QueryRow(ctx, "SELECT current_setting('max_connections')::int").Scan(&most)
+	if err == nil && most < d.connections() {
+		d.logger.WarnContext(ctx, "the database allows few connections: raise max_connections, or some projections may wait for one",
+			"max_connections", most, "wanted", d.connections())
+	}
 }
 
 // onTables runs a part that needs the database's tables, as soon as they are there.

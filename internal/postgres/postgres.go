@@ -34,11 +34,12 @@ var (
 
 // Config says where the server lives. Only Dir is required.
 type Config struct {
-	Dir      string       // Tidemark's data directory; the server gets Dir/postgres
-	Database string       // created when missing; default "tidemark"
-	Logger   *slog.Logger // default: nothing is logged
-	BinDirs  []string     // where to look for binaries; default: PATH and the usual places
-	Volatile bool         // no fsync: for tests, the data does not survive the machine
+	Dir         string       // Tidemark's data directory; the server gets Dir/postgres
+	Database    string       // created when missing; default "tidemark"
+	Logger      *slog.Logger // default: nothing is logged
+	BinDirs     []string     // where to look for binaries; default: PATH and the usual places
+	Connections int          // that it allows at a time; default 100
+	Volatile    bool         // no fsync: for tests, the data does not survive the machine
 }
 
 // Phase is what the server is doing.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -20,7 +21,7 @@ func (s *Server) settings() string {
 	set("port", socketPort)
 	set("unix_socket_directories", s.sockets)
 	set("unix_socket_permissions", "0700")
-	set("max_connections", 100)
+	set("max_connections", cmp.Or(s.cfg.Connections, 100))
 
 	set("shared_buffers", "128MB")
 	set("work_mem", "8MB")
