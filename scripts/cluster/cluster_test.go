@@ -103,12 +103,17 @@ func (r *running) mainJob(n int) *visitor {
 // reads expects that the visitor sees everything that was acknowledged, once and in order.
 func (r *running) reads(v *visitor) {
 	r.t.Helper()
-	a := r.retry("the history is read", func() (testkit.Answer, error) {
-		return v.chat.Do(r.t.Context(), "GET", "/chat/v1/messages", nil)
-	})
 	var got []string
-	for i := 0; a.Str("items."+strconv.Itoa(i)+".id") != ""; i++ {
-		got = append(got, a.Str("items."+strconv.Itoa(i)+".text"))
+	for page := "/chat/v1/messages"; page != ""; { // the newest first
+		a := r.retry("the history is read", func() (testkit.Answer, error) {
+			return v.chat.Do(r.t.Context(), "GET", page, nil)
+		})
+		var texts []string
+		for i := 0; a.Str("items."+strconv.Itoa(i)+".id") != ""; i++ {
+			texts = append(texts, a.Str("items."+strconv.Itoa(i)+".text"))
+		}
+		got = append(texts, got...)
+		page = a.Str("links.next")
 	}
 	if fmt.Sprint(got) != fmt.Sprint(v.want) {
 		r.t.Errorf("the visitor sees %q, want %q", got, v.want)
