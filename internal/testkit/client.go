@@ -12,20 +12,27 @@ import (
 	"time"
 )
 
+// Attempt is how long Do waits for an answer. It is a part of patience, so that one request that hangs does not take all
+// the time of who tries again.
+const Attempt = 10 * time.Second
+
 // Client speaks to a server's HTTP interfaces with one key.
 type Client struct {
 	URL, Key string
 	http     *http.Client
+	attempt  time.Duration
 }
 
 // NewClient is a client with connections of its own, enough for many callers at once.
 func NewClient(url, key string) *Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: time.Minute}
-	return &Client{URL: url, Key: key, http: &http.Client{Transport: transport, Timeout: patience}}
+	return &Client{URL: url, Key: key, http: &http.Client{Transport: transport}, attempt: Attempt}
 }
 
 // With is the same client with another key.
-func (c *Client) With(key string) *Client { return &Client{URL: c.URL, Key: key, http: c.http} }
+func (c *Client) With(key string) *Client {
+	return &Client{URL: c.URL, Key: key, http: c.http, attempt: c.attempt}
+}
 
 // Close ends the client's idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
@@ -37,8 +44,15 @@ type Answer struct {
 	Raw    []byte
 }
 
-// Do sends a request; body may be nil. header has name, value, …. The error is of the connection.
+// Do sends a request and waits for its answer, but not for long; body may be nil. header has name, value, …. The error is
+// of the connection.
 func (c *Client) Do(ctx context.Context, method, path string, body any, header ...string) (Answer, error) {
+	return c.within(ctx, c.attempt, method, path, body, header)
+}
+
+func (c *Client) within(ctx context.Context, limit time.Duration, method, path string, body any, header []string) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	response, err := c.Open(ctx, method, path, body, header...)
 	if err != nil {
 		return Answer{}, err
@@ -48,7 +62,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	return Answer{Status: response.StatusCode, Header: response.Header, Raw: raw}, err
 }
 
-// Open is Do for an answer that goes on, such as a stream. The caller closes its body.
+// Open is Do for an answer that goes on for as long as ctx, such as a stream. The caller closes its body.
 func (c *Client) Open(ctx context.Context, method, path string, body any, header ...string) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
@@ -72,10 +86,10 @@ func (c *Client) Open(ctx context.Context, method, path string, body any, header
 	return c.http.Do(r)
 }
 
-// OK is Do for a request that must succeed.
+// OK is Do for a request that must succeed, and that nobody tries again: it is waited for.
 func (c *Client) OK(tb testing.TB, method, path string, body any, header ...string) Answer {
 	tb.Helper()
-	a, err := c.Do(tb.Context(), method, path, body, header...)
+	a, err := c.within(tb.Context(), patience, method, path, body, header)
 	if err != nil || a.Status >= 300 {
 		tb.Fatalf("%s %s: %d %s %v", method, path, a.Status, a.Raw, err)
 	}

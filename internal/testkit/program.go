@@ -190,27 +190,6 @@ func stopLeft(ctx context.Context, data string) error {
 	return left.Stop(ctx)
 }
 
-// patience is after how long a test gives up on something that must happen.
-const patience = time.Minute
-
-// Until waits until what it names has come true.
-func Until(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
-	for !ok() {
-		select {
-		case <-ticker.C:
-		case <-timeout.C:
-			tb.Fatalf("after %s still not: %s", patience, what)
-		case <-tb.Context().Done():
-			tb.Fatalf("the test ended before: %s", what)
-		}
-	}
-}
-
 // output keeps what a process writes.
 type output struct {
 	mu  sync.Mutex

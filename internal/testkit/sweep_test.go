@@ -27,22 +27,25 @@ func TestSweepDirs(t *testing.T) {
 	if err := gone.Run(); err != nil {
 		t.Fatal(err)
 	}
-	ours := testkit.Dir(t)
-	left := filepath.Join(os.TempDir(), fmt.Sprintf("tidemark-test-%d-left", gone.Process.Pid))
-	t.Cleanup(func() { _ = os.RemoveAll(left) })
+	in := testkit.Dir(t)
+	ours := filepath.Join(in, fmt.Sprintf("tidemark-test-%d-ours", os.Getpid()))
+	if err := os.Mkdir(ours, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(in, fmt.Sprintf("tidemark-test-%d-left", gone.Process.Pid))
 
 	server, err := postgres.Start(t.Context(), postgres.Config{Dir: left, Volatile: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	testkit.SweepDirs(t.Context())
+	testkit.SweepDirsIn(t.Context(), in)
 	if !exists(t, left) {
 		t.Error("swept under a server in use")
 	}
 	if err := server.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	testkit.SweepDirs(t.Context())
+	testkit.SweepDirsIn(t.Context(), in)
 	if exists(t, left) {
 		t.Error("what a dead test left is still there")
 	}

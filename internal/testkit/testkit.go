@@ -79,8 +79,10 @@ func NewDir() (string, error) {
 }
 
 // SweepDirs stops the servers and removes the directories of test binaries that were killed before they could.
-func SweepDirs(ctx context.Context) {
-	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*")) // the pattern is well-formed
+func SweepDirs(ctx context.Context) { sweepDirs(ctx, os.TempDir()) }
+
+func sweepDirs(ctx context.Context, in string) {
+	dirs, _ := filepath.Glob(filepath.Join(in, dirPrefix+"*")) // the pattern is well-formed
 	for _, dir := range dirs {
 		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
 		id, err := strconv.Atoi(pid)

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,7 +27,12 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
-const nodes = 3
+const (
+	nodes = 3
+
+	killAfter   = 20 * time.Second // a process that was told to end
+	stopTimeout = 70 * time.Second // for all: targets, nodes, database
+)
 
 var targets = []string{"api", "chat", "routing", "workflow", "search-indexer", "projections"}
 
@@ -85,43 +89,23 @@ func (c *cluster) run(ctx context.Context, port int) error {
 		return err
 	}
 	c.layout = layout{Postgres: pg.URL(), HTTP: map[string]string{}, PIDs: map[string]int{}}
-	group := run.NewGroup(context.WithoutCancel(ctx), c.logger)
-	if err := c.startNodes(group, ports[len(targets):]); err != nil {
-		return err
+	life := context.WithoutCancel(ctx) // Ctrl-C reaches us alone, and we stop the parts in order
+	services, log := run.NewGroup(life, c.logger), run.NewGroup(life, c.logger)
+	stop := func() error { // what stands on others before them
+		stopping, cancel := context.WithTimeout(life, stopTimeout)
+		defer cancel()
+		return errors.Join(services.Stop(stopping), log.Stop(stopping), pg.Stop(stopping))
+	}
+	if err := c.startNodes(log, ports[len(targets):]); err != nil {
+		return errors.Join(err, stop())
 	}
 	for i, target := range targets {
-		c.startTarget(group, target, ports[i])
+		c.startTarget(services, target, ports[i])
 	}
 	c.logger.InfoContext(ctx, "the cluster is up", "api", c.layout.HTTP["api"], "chat", c.layout.HTTP["chat"], "layout", filepath.Join(c.dir, "cluster.json"))
 
 	<-ctx.Done()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	return errors.Join(group.Stop(stopping), pg.Stop(stopping))
-}
-
-// ports gives one port for each target and two for each nats-server.
-func (c *cluster) ports(ctx context.Context, first int) ([]int, error) {
-	out := make([]int, 0, len(targets)+2*nodes)
-	var held []net.Listener // so that no port is given twice
-	defer func() {
-		for _, l := range held {
-			_ = l.Close()
-		}
-	}()
-	for i := range cap(out) {
-		want := 0
-		if first > 0 && i < len(targets) {
-			want = first + i
-		}
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", want))
-		if err != nil {
-			return nil, fmt.Errorf("find a port: %w; give another --port", err)
-		}
-		held = append(held, l)
-		out = append(out, l.Addr().(*net.TCPAddr).Port) //nolint:errcheck,forcetypeassert // a TCP listener has a TCP address
-	}
-	return out, nil
+	return stop()
 }
 
 func (c *cluster) startNodes(group *run.Group, ports []int) error {
@@ -169,9 +153,9 @@ func (c *cluster) process(name, program string, args ...string) func(ctx context
 		defer func() { _ = out.Close() }()
 		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.Stdout, cmd.Stderr = out, out
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us alone; we stop the parts in order
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches us alone
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-		cmd.WaitDelay = 20 * time.Second
+		cmd.WaitDelay = killAfter
 		if err := cmd.Start(); err != nil {
 			return err
 		}
