@@ -80,6 +80,8 @@ func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session
 			out.Status = statusOpen
 		case events.ConversationClosed, events.ConversationMerged:
 			out.Status = statusClosed
+		case events.ConversationErased:
+			return errErased
 		}
 		if m, ok := s.message(v, e); ok {
 			out.Items = append(out.Items, m)
