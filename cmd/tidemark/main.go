@@ -54,6 +54,7 @@ type cli struct {
 	Parked     parkedCommand     `cmd:"" help:"Look after events that a projection could not apply."`
 	Projection projectionCommand `cmd:"" help:"Look after read models: list, rebuild, compare, switch, drop."`
 	Ledger     ledgerCommand     `cmd:"" help:"Prove that everything accepted is in every read model; exit 1 on a hole."`
+	Customer   customerCommand   `cmd:"" help:"The people whom the desk helps: list, show, erase."`
 	Org        orgCommand        `cmd:"" help:"Orgs."`
 	Agent      agentCommand      `cmd:"" help:"The people who work at the desk."`
 	Key        keyCommand        `cmd:"" help:"API keys."`

@@ -312,7 +312,7 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 	freshness := projections.NewFreshness(d.reads, d.log)
 	finder := &search.Client{Conn: d.log.Conn()}
 	s, err := api.New(api.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser,
 		Reads: api.Reads{
 			Inbox:     inbox.NewReader(d.reads),
 			Timeline:  timeline.NewReader(d.reads),

@@ -28,6 +28,7 @@ type Deps struct {
 	Loop        *command.Loop
 	Directory   Directory
 	Intake      Intake
+	Eraser      Eraser
 	Reads       Reads
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
 	Models      []string            // the projections that /v1/admin/lag tells of
@@ -97,6 +98,7 @@ func (s *Service) register() {
 	s.registerMessages()
 	s.registerWork()
 	s.registerCustomers()
+	s.registerErasure()
 	s.registerQueues()
 	s.registerAgents()
 	s.registerKeys()

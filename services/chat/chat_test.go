@@ -22,6 +22,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/channel"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/org"
+	"github.com/tidemark-desk/tidemark/internal/erasure"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/intake"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
@@ -400,6 +401,66 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestErased: the session of who was erased means nothing any more, in whatever it is used for, and whoever comes back with
+// it is somebody new.
+func TestErased(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	opened := b.ok(201, "POST", "/chat/v1/sessions", "", `{"site_key":"site_acme","name":"Zoe","email":"zoe@example.com"}`)
+	token, id := opened.str("token"), opened.str("conversation_id")
+	b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"secret"}`)
+	state, _, err := b.desk.State(t.Context(), "acme", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := b.stream(token, "")
+	live.next("message")
+	// The desk erases, in another process.
+	eraser := erasure.New(b.log, command.NewLoop(b.log, command.Options{}), b.dir)
+	if _, err := eraser.Erase(t.Context(), "acme", state.CustomerID, command.Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := eraser.PurgeConversation(t.Context(), "acme", id, command.Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := live.next("erased"); got["at"] == nil {
+		t.Errorf("%v", got)
+	}
+	if rest := live.rest(); strings.Contains(rest, "data") {
+		t.Errorf("the stream goes on with %q", rest)
+	}
+	check := func(when string) {
+		t.Helper()
+		for _, c := range [][3]string{
+			{"GET", "/chat/v1/messages", ""},
+			{"GET", "/chat/v1/stream", ""},
+			{"POST", "/chat/v1/messages", `{"id":"m1","text":"secret"}`},
+			{"POST", "/chat/v1/messages", `{"id":"m2","text":"still there?"}`},
+		} {
+			if a := b.do(c[0], c[1], token, c[2]); a.status != 401 || a.str("code") != "session_erased" {
+				t.Errorf("%s: %s %s %s: %d %s", when, c[0], c[1], c[2], a.status, a.raw)
+			}
+		}
+	}
+	check("with its tombstone")
+	if err := eraser.PurgeCustomer(t.Context(), "acme", state.CustomerID); err != nil {
+		t.Fatal(err)
+	}
+	check("when all is purged")
+
+	next := b.ok(201, "POST", "/chat/v1/sessions", token, `{"site_key":"site_acme"}`)
+	if next.str("conversation_id") == id {
+		t.Error("the session was renewed")
+	}
+	b.ok(201, "POST", "/chat/v1/messages", next.str("token"), `{"id":"m1","text":"hello, I am new"}`)
+	if h := b.ok(200, "GET", "/chat/v1/messages", next.str("token"), ""); strings.Contains(h.raw, "secret") || !strings.Contains(h.raw, "I am new") {
+		t.Errorf("%s", h.raw)
+	}
+	if found := testkit.Mentions(testkit.Messages(t, b.log), "zoe"); len(found) > 0 {
+		t.Errorf("the old session told the new one who it was: %q", found)
 	}
 }
 

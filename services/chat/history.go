@@ -60,6 +60,8 @@ func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session
 			out.Status = statusOpen
 		case events.ConversationClosed, events.ConversationMerged:
 			out.Status = statusClosed
+		case events.ConversationErased:
+			return errErased
 		}
 		if ask.before == 0 {
 			out.Position = s.Log.Position(a, e.Sequence).String()

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/domain/customer"
 	"github.com/tidemark-desk/tidemark/internal/intake"
 )
 
@@ -33,17 +34,25 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 		return r.Position.String(), nil
 	}
 	if !errors.Is(err, conversation.ErrNotFound) {
-		return "", err
+		return "", ofVisitor(err)
 	}
 	o, err := s.Intake.Open(ctx, a.Org, m, intake.Request{
 		ConversationID: a.ID, Channel: events.ChannelChat, ChannelID: v.Channel,
 		Customer: intake.Customer{Name: v.Profile.Name}, Message: intake.Message{ID: messageID, Text: in.Text},
 	})
 	if err != nil {
-		return "", err
+		return "", ofVisitor(err)
 	}
 	s.noteProfile(ctx, v)
 	return o.Position.String(), nil
+}
+
+// ofVisitor is what a visitor is told of a refusal: not what became of whom, but that their session means nothing now.
+func ofVisitor(err error) error {
+	if errors.Is(err, conversation.ErrErased) || errors.Is(err, customer.ErrErased) {
+		return errErased
+	}
+	return err
 }
 
 // noteProfile keeps with the conversation what the visitor said of themselves. It is not proven, so it must not lead

@@ -22,6 +22,8 @@ const purpose = "chat-session"
 var (
 	errSession = fault.New(fault.Unauthenticated, "unauthenticated", "there is no session that is valid in the request").
 			WithHint("open one with POST /chat/v1/sessions, and send its token as Authorization: Bearer")
+	errErased = fault.New(fault.Unauthenticated, "session_erased", "everything about this visitor was erased").
+			WithHint("open a new session with POST /chat/v1/sessions")
 	errChannel = refusal.ErrChannelNotFound.WithHint("the site key is shown with the channel")
 	errOrigin  = fault.New(fault.Forbidden, "origin_not_allowed", "this site may not use the channel").
 			WithHint("add the origin to the channel's list")
@@ -70,7 +72,8 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := s.Clock()
 	next := session{Org: channel.OrgID, Channel: channel.ID, Visitor: events.NewID(), Profile: p}
-	if old, ok := verify(bearer(r), s.key, now); ok && old.Org == channel.OrgID && old.Channel == channel.ID {
+	old, ok := verify(bearer(r), s.key, now)
+	if ok && old.Org == channel.OrgID && old.Channel == channel.ID && !s.erased(r.Context(), old) {
 		next.Visitor = old.Visitor
 		if p == (profile{}) {
 			next.Profile = old.Profile
@@ -150,6 +153,13 @@ func (s session) conversation() events.Aggregate {
 	return events.Aggregate{
 		Org: s.Org, Kind: events.KindConversation, ID: command.DeriveID("chat", s.Org, s.Channel, s.Visitor, "conversation"),
 	}
+}
+
+// erased tells whether the visitor was: whoever comes back with such a session is somebody new. While the log cannot tell,
+// nobody is.
+func (s *Service) erased(ctx context.Context, v session) bool {
+	state, _, err := s.conversations.State(ctx, v.Org, v.conversation().ID)
+	return err == nil && state.Erased
 }
 
 func (s *Service) key(org string) ([]byte, bool) {

@@ -17,12 +17,19 @@ import (
 const (
 	eventMessage = "message"
 	eventStatus  = "status"
+	eventErased  = "erased"
 	statusOpen   = "open"
 	statusClosed = "closed"
 )
 
 var errPositionUnknown = fault.New(fault.Invalid, "position_unknown", "the position is of another log").
 	WithHint("forget it, read the history, and stream from there")
+
+// erasedEvent tells that the session means nothing any more. It is the last event of a stream.
+type erasedEvent struct {
+	At       time.Time `json:"at"`
+	Position string    `json:"position"`
+}
 
 // statusEvent tells that the conversation was closed or is open again. Why, and by whom, stays at the desk.
 type statusEvent struct {
@@ -41,6 +48,9 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	after, err := s.resume(r)
 	if err != nil {
 		return err
+	}
+	if s.erased(r.Context(), v) {
+		return errErased
 	}
 	a := v.conversation()
 	filter := eventlog.Filter{Org: a.Org, Kinds: []events.Kind{a.Kind}, ID: a.ID}
@@ -85,16 +95,18 @@ func (s *Service) tell(out *web.Stream, v session, e events.Recorded) error {
 	if m, ok := s.message(v, e); ok {
 		return send(out, eventMessage, m.Position, m)
 	}
+	position := s.Log.Position(e.Aggregate, e.Sequence).String()
 	var status string
 	switch e.Event.(type) {
 	case events.ConversationReopened:
 		status = statusOpen
 	case events.ConversationClosed, events.ConversationMerged:
 		status = statusClosed
+	case events.ConversationErased:
+		return errors.Join(send(out, eventErased, position, erasedEvent{At: e.Time, Position: position}), errErased)
 	default:
 		return nil
 	}
-	position := s.Log.Position(e.Aggregate, e.Sequence).String()
 	return send(out, eventStatus, position, statusEvent{Status: status, At: e.Time, Position: position})
 }
 

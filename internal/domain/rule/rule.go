@@ -146,11 +146,12 @@ func check(d events.RuleDefinition) (events.RuleDefinition, error) {
 	return d, nil
 }
 
-// Triggers lists what a rule may run on: the conversation's types of event, without their versions.
+// Triggers lists what a rule may run on: the conversation's types of event, without their versions. On an erasure nothing
+// could be done any more.
 func Triggers() []string {
 	var out []string
 	for _, t := range events.Types() {
-		if t.Kind == events.KindConversation && t.Current {
+		if t.Kind == events.KindConversation && t.Current && t.Type != (events.ConversationErased{}).EventType() {
 			name, _, _ := strings.Cut(t.Type, ".v")
 			out = append(out, name)
 		}

@@ -99,6 +99,7 @@ func TestRule(t *testing.T) {
 		{"create another", created, rule.Create{Name: "Others", Definition: refunds}, nil, refusal.ErrRuleExists},
 		{"tags have one spelling", nil, bad(func(d *events.RuleDefinition) { d.Steps = []events.RuleStep{{Tag: "Refund"}, {Reply: "One moment."}} }), created, nil},
 		{"no such trigger", nil, bad(func(d *events.RuleDefinition) { d.On = "conversation.exploded" }), nil, refusal.ErrRuleInvalid},
+		{"after which nothing can be done", nil, bad(func(d *events.RuleDefinition) { d.On = "conversation.erased" }), nil, refusal.ErrRuleInvalid},
 		{"words where there is no text", nil, bad(func(d *events.RuleDefinition) { d.On = "conversation.closed" }), nil, refusal.ErrRuleInvalid},
 		{"no steps", nil, bad(func(d *events.RuleDefinition) { d.Steps = nil }), nil, refusal.ErrRuleInvalid},
 		{"an empty step", nil, bad(func(d *events.RuleDefinition) { d.Steps = []events.RuleStep{{}} }), nil, refusal.ErrRuleInvalid},
