@@ -139,7 +139,7 @@ func TestStreamReplaced(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "not the one that was opened") {
 			break
 		}
-		if t.Context().Err() != nil {
+		if pause(t.Context()); t.Context().Err() != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +136,28 @@ func (n *node) start(tb testing.TB, binary string) {
 	}
 }
 
+// restart starts a node that was killed, and returns when it takes connections.
+func (n *node) restart(tb testing.TB) {
+	tb.Helper()
+	binary, err := serverBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n.start(tb, binary)
+	for {
+		nc, err := nats.Connect(n.url())
+		if err == nil {
+			nc.Close()
+			return
+		}
+		if pause(tb.Context()); tb.Context().Err() != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func (n *node) url() string { return fmt.Sprintf("nats://127.0.0.1:%d", n.port) }
+
 // kill is kill -9 by the process's id.
 func (n *node) kill() {
 	if n.cmd != nil {
@@ -147,42 +170,33 @@ func (n *node) kill() {
 func (c *cluster) url() string {
 	urls := []string{}
 	for _, n := range c.nodes {
-		urls = append(urls, fmt.Sprintf("nats://127.0.0.1:%d", n.port))
+		urls = append(urls, n.url())
 	}
 	return strings.Join(urls, ",")
 }
 
-// leader is the node that leads the stream.
+// leader is the running node that leads the stream, once there is one.
 func (c *cluster) leader(tb testing.TB) *node {
 	tb.Helper()
-	name := leaderName(tb, c.url())
-	for _, n := range c.nodes {
-		if n.name == name {
-			return n
-		}
-	}
-	tb.Fatalf("no node is called %q", name)
-	return nil
-}
-
-func leaderName(tb testing.TB, url string) string {
-	tb.Helper()
-	nc, err := nats.Connect(url)
+	nc, err := nats.Connect(c.url())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
+	js, err := nc.JetStream(nats.MaxWait(time.Second)) // a request that comes while there is no leader is never answered
 	if err != nil {
 		tb.Fatal(err)
 	}
 	for {
-		info, err := js.StreamInfo("EVENTS", nats.Context(tb.Context()))
-		if err == nil && info.Cluster != nil && info.Cluster.Leader != "" {
-			return info.Cluster.Leader
+		info, err := js.StreamInfo("EVENTS")
+		if err == nil && info.Cluster != nil {
+			i := slices.IndexFunc(c.nodes, func(n *node) bool { return n.name == info.Cluster.Leader && n.cmd != nil })
+			if i >= 0 {
+				return c.nodes[i]
+			}
 		}
-		if tb.Context().Err() != nil {
-			tb.Fatal(err)
+		if pause(tb.Context()); tb.Context().Err() != nil {
+			tb.Fatalf("the stream has no leader: %v", err)
 		}
 	}
 }

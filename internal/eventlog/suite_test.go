@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,26 +18,27 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
-// suite is what every log must do, whatever server is behind it. Each case has an org of its own, so they share a log.
-func suite(t *testing.T, l *eventlog.Log) {
+// cases is what every log must do, whatever server is behind it. Each case has an org of its own, so they share a log.
+var cases = map[string]func(t *testing.T, l log, org string){
+	"AppendAndRead":     testAppendAndRead,
+	"Expectations":      testExpectations,
+	"AtomicAcross":      testAtomicAcross,
+	"GroupCommit":       testGroupCommit,
+	"OneWinner":         testOneWinner,
+	"Limits":            testLimits,
+	"GivenUp":           testGivenUp,
+	"Blocks":            testBlocks,
+	"BlocksAfterPurge":  testBlocksAfterPurge,
+	"PurgeBefore":       testPurgeBefore,
+	"TailIsGapless":     testTailIsGapless,
+	"TailOfSlowReader":  testTailOfSlowReader,
+	"TailFilters":       testTailFilters,
+	"TailStops":         testTailStops,
+	"HeadsAndPositions": testHeadsAndPositions,
+}
+
+func suite(t *testing.T, l log) {
 	t.Helper()
-	cases := map[string]func(t *testing.T, l *eventlog.Log, org string){
-		"AppendAndRead":     testAppendAndRead,
-		"Expectations":      testExpectations,
-		"AtomicAcross":      testAtomicAcross,
-		"GroupCommit":       testGroupCommit,
-		"OneWinner":         testOneWinner,
-		"Limits":            testLimits,
-		"GivenUp":           testGivenUp,
-		"Blocks":            testBlocks,
-		"BlocksAfterPurge":  testBlocksAfterPurge,
-		"PurgeBefore":       testPurgeBefore,
-		"TailIsGapless":     testTailIsGapless,
-		"TailOfSlowReader":  testTailOfSlowReader,
-		"TailFilters":       testTailFilters,
-		"TailStops":         testTailStops,
-		"HeadsAndPositions": testHeadsAndPositions,
-	}
 	for name, run := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +65,7 @@ func write(a events.Aggregate, expected uint64, names ...string) eventlog.Write 
 	return w
 }
 
-func mustAppend(t *testing.T, l *eventlog.Log, writes ...eventlog.Write) []uint64 {
+func mustAppend(t *testing.T, l log, writes ...eventlog.Write) []uint64 {
 	t.Helper()
 	seqs, err := l.Append(t.Context(), writes...)
 	if err != nil {
@@ -85,7 +87,7 @@ func names(rs []events.Recorded) []string {
 	return out
 }
 
-func mustRead(t *testing.T, l *eventlog.Log, a events.Aggregate, after uint64) []events.Recorded {
+func mustRead(t *testing.T, l log, a events.Aggregate, after uint64) []events.Recorded {
 	t.Helper()
 	rs, err := l.Read(t.Context(), a, after)
 	if err != nil {
@@ -101,7 +103,7 @@ func wantNames(t *testing.T, got []events.Recorded, want ...string) {
 	}
 }
 
-func testAppendAndRead(t *testing.T, l *eventlog.Log, org string) {
+func testAppendAndRead(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	wantNames(t, mustRead(t, l, a, 0))
@@ -119,7 +121,7 @@ func testAppendAndRead(t *testing.T, l *eventlog.Log, org string) {
 	}
 }
 
-func testExpectations(t *testing.T, l *eventlog.Log, org string) {
+func testExpectations(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	first := mustAppend(t, l, write(a, 0, "one"))[0]
@@ -137,7 +139,7 @@ func testExpectations(t *testing.T, l *eventlog.Log, org string) {
 	wantNames(t, mustRead(t, l, customer(org, "nobody"), 0))
 }
 
-func testAtomicAcross(t *testing.T, l *eventlog.Log, org string) {
+func testAtomicAcross(t *testing.T, l log, org string) {
 	t.Helper()
 	ann, bob, claim := customer(org, "ann"), customer(org, "bob"), events.Aggregate{Org: org, Kind: events.KindClaim, ID: "c"}
 	taken := eventlog.Write{Aggregate: claim, Drafts: []events.Draft{{
@@ -160,7 +162,7 @@ func testAtomicAcross(t *testing.T, l *eventlog.Log, org string) {
 
 // Many callers at once, one in eight of them with a stale expectation, some with several events: every caller gets its own
 // outcome, and the log holds what was acknowledged, once.
-func testGroupCommit(t *testing.T, l *eventlog.Log, org string) {
+func testGroupCommit(t *testing.T, l log, org string) {
 	t.Helper()
 	const callers, rounds = 64, 6
 	stale := customer(org, "stale")
@@ -201,7 +203,7 @@ func testGroupCommit(t *testing.T, l *eventlog.Log, org string) {
 }
 
 // Of many writers of one aggregate with the same expectation, exactly one wins.
-func testOneWinner(t *testing.T, l *eventlog.Log, org string) {
+func testOneWinner(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	var last uint64
@@ -232,7 +234,7 @@ func testOneWinner(t *testing.T, l *eventlog.Log, org string) {
 	}
 }
 
-func testLimits(t *testing.T, l *eventlog.Log, org string) {
+func testLimits(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	many := make([]string, 1000)
@@ -276,24 +278,62 @@ func testLimits(t *testing.T, l *eventlog.Log, org string) {
 	}
 }
 
-func testGivenUp(t *testing.T, l *eventlog.Log, org string) {
+// A caller that does not wait is told what is known: what is acknowledged is there, and what is unavailable is not there and
+// never will be.
+func testGivenUp(t *testing.T, l log, org string) {
 	t.Helper()
+	var unavailable atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			a := customer(org, fmt.Sprint("c", i))
+			ctx, cancel := context.WithCancel(t.Context())
+			if i%4 == 0 {
+				cancel()
+			} else {
+				time.AfterFunc(time.Millisecond<<rand.IntN(9), cancel) // before it is sent, or after, or too late
+			}
+			_, err := l.Append(ctx, write(a, 0, "given up"))
+			cancel()
+			// Whatever was sent before this one, and is not there by now, is refused.
+			_, later := l.Append(t.Context(), write(a, 0, "later"))
+			all, failed := l.Read(t.Context(), a, 0)
+			if failed != nil {
+				t.Errorf("read: %v", failed)
+				return
+			}
+			switch there := names(all); {
+			case err == nil:
+				if !slices.Equal(there, []string{"given up"}) || !errors.Is(later, eventlog.ErrConflict) {
+					t.Errorf("acknowledged: %v, %v", there, later)
+				}
+			case errors.Is(err, eventlog.ErrUnavailable):
+				unavailable.Add(1)
+				if !slices.Equal(there, []string{"later"}) || later != nil {
+					t.Errorf("unavailable: %v, %v", there, later)
+				}
+			case errors.Is(err, eventlog.ErrUnknownOutcome):
+				if len(there) > 1 || len(there) == 0 && later == nil {
+					t.Errorf("unknown: %v, %v", there, later)
+				}
+			default:
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if unavailable.Load() == 0 {
+		t.Error("no append was given up before it was sent")
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := l.Append(ctx, write(customer(org, "ann"), 0, "x"))
-	if err == nil {
-		return // it was quicker; then it is there
-	}
-	if fault.KindOf(err) != fault.Unavailable || !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
 	if err := l.Wait(ctx, l.Head()+1_000_000); !errors.Is(err, context.Canceled) {
 		t.Errorf("wait: got %v", err)
 	}
 }
 
 // scanned reads the log by blocks from a sequence on, at least up to another, and checks that it is in order.
-func scanned(t *testing.T, l *eventlog.Log, from, upTo uint64, org string) []events.Recorded {
+func scanned(t *testing.T, l log, from, upTo uint64, org string) []events.Recorded {
 	t.Helper()
 	if err := l.Wait(t.Context(), upTo-1); err != nil {
 		t.Fatal(err)
@@ -319,7 +359,7 @@ func scanned(t *testing.T, l *eventlog.Log, from, upTo uint64, org string) []eve
 	return out
 }
 
-func testBlocks(t *testing.T, l *eventlog.Log, org string) {
+func testBlocks(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	start := l.Head() + 1
@@ -352,7 +392,7 @@ func testBlocks(t *testing.T, l *eventlog.Log, org string) {
 	wg.Wait()
 }
 
-func testBlocksAfterPurge(t *testing.T, l *eventlog.Log, org string) {
+func testBlocksAfterPurge(t *testing.T, l log, org string) {
 	t.Helper()
 	ann, bob := customer(org, "ann"), customer(org, "bob")
 	start := l.Head() + 1
@@ -384,7 +424,7 @@ func testBlocksAfterPurge(t *testing.T, l *eventlog.Log, org string) {
 	wantNames(t, scanned(t, l, start, last, org), "again")
 }
 
-func testPurgeBefore(t *testing.T, l *eventlog.Log, org string) {
+func testPurgeBefore(t *testing.T, l log, org string) {
 	t.Helper()
 	ann, bob := customer(org, "ann"), customer(org, "bob")
 	start := l.Head() + 1
@@ -417,7 +457,7 @@ func testPurgeBefore(t *testing.T, l *eventlog.Log, org string) {
 	}
 }
 
-func testHeadsAndPositions(t *testing.T, l *eventlog.Log, org string) {
+func testHeadsAndPositions(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	last := mustAppend(t, l, write(a, 0, "one", "two"))[0]

@@ -18,7 +18,7 @@ import (
 var errEnough = errors.New("enough")
 
 // tailed is the sequences that a Tail gives until it has seen last.
-func tailed(ctx context.Context, l *eventlog.Log, f eventlog.Filter, after, last uint64, each func()) ([]uint64, error) {
+func tailed(ctx context.Context, l log, f eventlog.Filter, after, last uint64, each func()) ([]uint64, error) {
 	var got []uint64
 	err := l.Tail(ctx, f, after, nil, func(e events.Recorded) error {
 		if each != nil {
@@ -37,7 +37,7 @@ func tailed(ctx context.Context, l *eventlog.Log, f eventlog.Filter, after, last
 }
 
 // writeAll appends n events to each of some aggregates from as many goroutines, and returns their sequences in order.
-func writeAll(t *testing.T, l *eventlog.Log, org string, aggregates, n int) []uint64 {
+func writeAll(t *testing.T, l log, org string, aggregates, n int) []uint64 {
 	t.Helper()
 	var mu sync.Mutex
 	var all []uint64
@@ -64,7 +64,7 @@ func writeAll(t *testing.T, l *eventlog.Log, org string, aggregates, n int) []ui
 }
 
 // Readers that begin at any moment of a write load see every event of their filter after their start, once and in order.
-func testTailIsGapless(t *testing.T, l *eventlog.Log, org string) {
+func testTailIsGapless(t *testing.T, l log, org string) {
 	t.Helper()
 	type result struct {
 		after uint64
@@ -120,7 +120,7 @@ func testTailIsGapless(t *testing.T, l *eventlog.Log, org string) {
 }
 
 // A reader that falls behind its buffer goes on from the log, without a gap.
-func testTailOfSlowReader(t *testing.T, l *eventlog.Log, org string) {
+func testTailOfSlowReader(t *testing.T, l log, org string) {
 	t.Helper()
 	a := customer(org, "ann")
 	first := mustAppend(t, l, write(a, 0, "first"))[0]
@@ -171,7 +171,7 @@ func testTailOfSlowReader(t *testing.T, l *eventlog.Log, org string) {
 	}
 }
 
-func testTailFilters(t *testing.T, l *eventlog.Log, org string) {
+func testTailFilters(t *testing.T, l log, org string) {
 	t.Helper()
 	ann, bob := customer(org, "ann"), customer(org, "bob")
 	other := customer(org+"-x", "ann")
@@ -227,7 +227,7 @@ func testTailFilters(t *testing.T, l *eventlog.Log, org string) {
 	}
 }
 
-func testTailStops(t *testing.T, l *eventlog.Log, org string) {
+func testTailStops(t *testing.T, l log, org string) {
 	t.Helper()
 	last := mustAppend(t, l, write(customer(org, "ann"), 0, "1", "2"))[0]
 	if err := l.Wait(t.Context(), last-1); err != nil {
