@@ -38,11 +38,12 @@ type bundle struct {
 func setup(t *testing.T) bundle {
 	t.Helper()
 	b := bundle{t: t, log: testkit.Log(t)}
-	b.directory = directory.New(b.log, nil)
+	d := directory.New(b.log, nil)
+	b.directory = d
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := b.directory.Run(ctx); err != nil {
+		if err := d.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -304,7 +305,7 @@ func TestComingBack(t *testing.T) {
 func TestEraseMany(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	const merged = 1100
+	const merged = 600
 	customers := aggregates.Customers(b.loop)
 	create := customer.Command(customer.Create{Name: "Zoe"})
 	for chunk := range slices.Chunk(append([]string{"root"}, numbered(merged)...), 150) {

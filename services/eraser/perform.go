@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	atOnce = 8                      // conversations of an intent at a time
-	moment = 100 * time.Millisecond // after which a customer whose conversations are not all erased is looked at again
+	atOnce   = 8                      // conversations of an intent at a time
+	patience = 20 * time.Millisecond  // with partitions that are a moment behind a tombstone
+	later    = 500 * time.Millisecond // when a customer whose conversations are not all erased is looked at again
 )
 
 // errDelayed keeps an erasure from being given up, whatever goes wrong.
@@ -88,7 +89,7 @@ func (p *performer) customer(ctx context.Context, i projections.Intent) error {
 // last tells whether every conversation that was opened before the tombstone is known, and no intent of the erasure is
 // left before this one. What is opened later than that is erased when it is heard of.
 func (p *performer) last(ctx context.Context, i projections.Intent) error {
-	bounded, cancel := context.WithTimeout(ctx, moment)
+	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := p.log.Wait(bounded, i.Cause-1); err != nil {
 		return early(ctx, err)
@@ -97,9 +98,9 @@ func (p *performer) last(ctx context.Context, i projections.Intent) error {
 	for partition := range through {
 		through[partition] = min(i.Cause, p.log.HeadOf(partition))
 	}
-	if err := p.fresh.AwaitThrough(ctx, Name, through, moment); err != nil {
+	if err := p.fresh.AwaitThrough(ctx, Name, through, patience); err != nil {
 		if errors.Is(err, projections.ErrNotYet) {
-			return projections.NotNow{After: moment}
+			return projections.NotNow{After: later}
 		}
 		return err
 	}
@@ -107,13 +108,13 @@ func (p *performer) last(ctx context.Context, i projections.Intent) error {
 	if err != nil || before == 0 {
 		return err
 	}
-	return projections.NotNow{After: moment}
+	return projections.NotNow{After: later}
 }
 
 // early is NotNow for a wait that was bounded, and the error for one that was ended.
 func early(ctx context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return projections.NotNow{After: moment}
+		return projections.NotNow{After: later}
 	}
 	return err
 }
