@@ -11,7 +11,7 @@ import (
 // The read models in Postgres, and what a desk needs besides to be caught up.
 var (
 	readModels = []string{"inbox", "timeline", "customers"}
-	allModels  = []string{"inbox", "timeline", "customers", "routing", "workflow"}
+	allModels  = []string{"inbox", "timeline", "customers", "routing", "workflow", "erasure"}
 )
 
 // lag is how many events the slowest of the models is behind, at most.
