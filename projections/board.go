@@ -18,7 +18,7 @@ type board struct {
 type intentKey struct{ org, key string }
 
 func newBoard(places int) *board {
-	return &board{places: places, of: map[string]int{}, waiting: map[string][]Intent{}, keys: map[intentKey]bool{}}
+	return &board{places: places, of: map[string]int{}, waiting: map[string][]Intent{}, turns: []string{}, keys: map[intentKey]bool{}}
 }
 
 // offer adds intents in the order in which those of an org are to be performed. One whose key the board has already is
@@ -35,6 +35,15 @@ func (b *board) offer(all []Intent) {
 		}
 		b.waiting[in.Org] = append(b.waiting[in.Org], in)
 	}
+}
+
+// taken are the keys of the intents that it has, by org and key.
+func (b *board) taken() (orgs, keys []string) {
+	orgs, keys = []string{}, []string{}
+	for k := range b.keys {
+		orgs, keys = append(orgs, k.org), append(keys, k.key)
+	}
+	return orgs, keys
 }
 
 // next takes the intent that is to be performed now; false when there is none, or no place for one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,76 +17,122 @@ const (
 	dueAtOnce = 256 // and of all
 )
 
-// source is one of the two kinds of due intents, read page by page, around and around all orgs.
+// source is one of the two kinds of due intents, read page by page: around and around all orgs, so that none stands
+// before others.
 type source struct {
 	query string
-	after string // the org that the last page ended with
-	dirty bool   // there may be intents that were not seen
+	dirty bool              // there may be intents that were not seen
+	after string            // the org that the last page ended with
+	keys  map[string]string // by org: the key that its last page ended with, when a source goes around the keys, too
 }
 
-// Both queries go from org to org by the index, and take the first few of each: what they read is bounded by the page and
-// by the number of orgs that have anything waiting, and not by how much waits. An intent that an older one of its key
-// stands before is passed over; of one key few wait, for it is the steps of one automation in one conversation.
+// Both queries go from org to org by an index, and take the first few of each: what they read is bounded by the page and by
+// the number of orgs that have anything waiting, and not by how much waits. Each step is a search for one row in the order
+// of an index, which the planner does alike with and without statistics.
 const (
-	// dueNow are those that wait for nothing, oldest first.
+	// dueNow are those that wait for nothing. In an org it goes from key to key, for one of many intents must not stand
+	// before others either.
 	dueNow = `
 WITH RECURSIVE orgs AS (
 	(SELECT org FROM tidemark.intents WHERE projection = $1 AND NOT failed AND ready_at = '-infinity' AND org > $3 ORDER BY org LIMIT 1)
 	UNION ALL
-	SELECT next.org FROM orgs CROSS JOIN LATERAL (
-		SELECT org FROM tidemark.intents WHERE projection = $1 AND NOT failed AND ready_at = '-infinity' AND org > orgs.org ORDER BY org LIMIT 1) next
+	SELECT next.org FROM orgs CROSS JOIN LATERAL (SELECT org FROM tidemark.intents
+		WHERE projection = $1 AND NOT failed AND ready_at = '-infinity' AND org > orgs.org ORDER BY org LIMIT 1) next
 )
 SELECT i.* FROM orgs CROSS JOIN LATERAL (
-	SELECT ` + intentColumns + ` FROM tidemark.intents i
-	WHERE projection = $1 AND org = orgs.org AND NOT failed AND ready_at = '-infinity' AND ` + first + `
-	ORDER BY cause, id LIMIT $4) i
-LIMIT $5`
-	// dueTimed are those that waited for a time that has come: timers, and what is tried again.
+	WITH RECURSIVE keys AS (
+		(SELECT key FROM tidemark.intents WHERE projection = $1 AND org = orgs.org AND NOT failed AND ready_at = '-infinity'
+			AND key > coalesce((SELECT a.key FROM unnest($9::text[], $10::text[]) AS a (org, key) WHERE a.org = orgs.org), '') ORDER BY key LIMIT 1)
+		UNION ALL
+		SELECT next.key FROM keys CROSS JOIN LATERAL (SELECT key FROM tidemark.intents
+			WHERE projection = $1 AND org = orgs.org AND NOT failed AND ready_at = '-infinity' AND key > keys.key ORDER BY key LIMIT 1) next
+	)
+	SELECT first.* FROM keys CROSS JOIN LATERAL (` + firstOfKey + `) first WHERE first.ready_at = '-infinity' AND NOT ` + taken + ` LIMIT $4
+) i WHERE orgs.org <> ALL ($6) LIMIT $5`
+
+	// dueTimed are those that waited for a time that has come, the earliest of each org: timers, and what is tried again.
 	dueTimed = `
 WITH RECURSIVE orgs AS (
 	(SELECT org FROM tidemark.intents WHERE projection = $1 AND NOT failed AND ready_at > '-infinity' AND org > $3 ORDER BY org LIMIT 1)
 	UNION ALL
-	SELECT next.org FROM orgs CROSS JOIN LATERAL (
-		SELECT org FROM tidemark.intents WHERE projection = $1 AND NOT failed AND ready_at > '-infinity' AND org > orgs.org ORDER BY org LIMIT 1) next
+	SELECT next.org FROM orgs CROSS JOIN LATERAL (SELECT org FROM tidemark.intents
+		WHERE projection = $1 AND NOT failed AND ready_at > '-infinity' AND org > orgs.org ORDER BY org LIMIT 1) next
 )
 SELECT i.* FROM orgs CROSS JOIN LATERAL (
-	SELECT ` + intentColumns + ` FROM tidemark.intents i
-	WHERE projection = $1 AND org = orgs.org AND NOT failed AND ready_at > '-infinity' AND ready_at <= $2 AND ` + first + `
-	ORDER BY ready_at, cause, id LIMIT $4) i
-LIMIT $5`
+	SELECT first.* FROM (
+		SELECT DISTINCT key FROM (SELECT key FROM tidemark.intents AS keys
+			WHERE projection = $1 AND org = orgs.org AND NOT failed AND ready_at > '-infinity' AND ready_at <= $2 AND NOT ` + taken + `
+			ORDER BY ready_at, cause, id LIMIT 4 * $4::int) earliest
+	) keys CROSS JOIN LATERAL (` + firstOfKey + `) first WHERE first.ready_at > '-infinity' AND first.ready_at <= $2 LIMIT $4
+) i WHERE orgs.org <> ALL ($6) LIMIT $5`
 
-	intentColumns = `id, org, kind, key, cause, depth, payload, due_at, attempts, asked, ready_at > '-infinity'`
-	// first says that no older intent of the key is due: one that is to be tried again later holds those behind it up.
-	first = `NOT EXISTS (SELECT FROM tidemark.intents e WHERE e.projection = i.projection AND e.org = i.org AND e.key = i.key
-		AND NOT e.failed AND e.due_at <= $2 AND (e.cause, e.id) < (i.cause, i.id))`
+	// firstOfKey is the oldest due intent of a key: one that is to be tried again later holds those behind it up.
+	firstOfKey = `SELECT id, org, kind, key, cause, depth, payload, due_at, attempts, asked, ready_at
+		FROM tidemark.intents WHERE projection = $1 AND org = orgs.org AND key = keys.key AND NOT failed AND due_at <= $2
+		ORDER BY cause, id LIMIT 1`
+	// taken are the keys that the board has.
+	taken = `EXISTS (SELECT FROM unnest($7::text[], $8::text[]) AS b (org, key) WHERE b.org = orgs.org AND b.key = keys.key)`
 )
 
-// read gives the next page.
-func (s *source) read(ctx context.Context, conn *pgx.Conn, projection string) ([]Intent, error) {
-	rows, err := conn.Query(ctx, s.query, projection, time.Now(), s.after, dueOfOrg, dueAtOnce)
+// read puts the next page of what the board does not have on the board.
+func (s *source) read(ctx context.Context, conn *pgx.Conn, projection string, b *board) error {
+	orgs, keys := b.taken()
+	args := []any{projection, time.Now(), s.after, dueOfOrg, dueAtOnce, b.turns, orgs, keys}
+	if s.keys != nil {
+		orgs, keys = []string{}, []string{}
+		for org, key := range s.keys {
+			orgs, keys = append(orgs, org), append(keys, key)
+		}
+		args = append(args, orgs, keys)
+	}
+	rows, err := conn.Query(ctx, s.query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	page, err := pgx.CollectRows(rows, scanIntent)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	switch {
-	case len(page) == dueAtOnce:
-		s.after = page[len(page)-1].Org
-	case s.after != "":
-		s.after = "" // on from the beginning
-	default:
-		s.dirty = false
+	s.turn(page, b.turns)
+	b.offer(page)
+	return nil
+}
+
+// turn moves on behind a page that was without some orgs.
+func (s *source) turn(page []Intent, without []string) {
+	found, last := map[string]int{}, map[string]string{}
+	for _, in := range page {
+		found[in.Org]++
+		last[in.Org] = in.Key
 	}
-	return page, nil
+	from, to := s.after, ""
+	if len(page) == dueAtOnce {
+		to = page[len(page)-1].Org
+	}
+	s.after = to
+	s.dirty = from != "" || to != "" // it was not all orgs
+	for org := range s.keys {
+		if seen := org > from && (to == "" || org < to) && !slices.Contains(without, org); seen && found[org] < dueOfOrg {
+			delete(s.keys, org) // that was its last key: on from the first
+			s.dirty = true
+		}
+	}
+	for org, n := range found {
+		if n < dueOfOrg && org != to {
+			continue
+		}
+		s.dirty = true
+		if s.keys != nil {
+			s.keys[org] = last[org]
+		}
+	}
 }
 
 func scanIntent(row pgx.CollectableRow) (in Intent, err error) {
 	var cause int64
-	var dueAt *time.Time
-	err = row.Scan(&in.ID, &in.Org, &in.Kind, &in.Key, &cause, &in.Depth, &in.Payload, finite{&dueAt}, &in.Attempts, &in.asked, &in.timed)
-	in.Cause = unsigned(cause)
+	var dueAt, readyAt *time.Time
+	err = row.Scan(&in.ID, &in.Org, &in.Kind, &in.Key, &cause, &in.Depth, &in.Payload, finite{&dueAt}, &in.Attempts, &in.asked, finite{&readyAt})
+	in.Cause, in.timed = unsigned(cause), readyAt != nil
 	if dueAt != nil {
 		in.DueAt = *dueAt
 	}
@@ -114,6 +161,9 @@ func (s *shift) record(ctx context.Context) error {
 func (s *shift) conclude(ctx context.Context, b *pgx.Batch, in Intent, err error) {
 	if err == nil {
 		b.Queue("DELETE FROM tidemark.intents WHERE projection = $1 AND org = $2 AND id = $3 AND asked = $4", s.cfg.Projection, in.Org, in.ID, in.asked)
+		if in.timed {
+			s.followers(b, in, nil)
+		}
 		return
 	}
 	attempts := in.Attempts
@@ -136,7 +186,7 @@ func (s *shift) conclude(ctx context.Context, b *pgx.Batch, in Intent, err error
 			"command_id", in.ID, "attempts", attempts, "failed", failed, "error", err)
 	}
 	var again *time.Time // nil: at once
-	if after > 0 {
+	if after > 0 && !failed {
 		at := time.Now().Add(after)
 		again = &at
 		if at.Before(s.alarm) {
@@ -146,9 +196,11 @@ func (s *shift) conclude(ctx context.Context, b *pgx.Batch, in Intent, err error
 	b.Queue(`UPDATE tidemark.intents SET attempts = $5, try_at = coalesce($6::timestamptz, '-infinity'), failed = $7, error = $8
 		WHERE projection = $1 AND org = $2 AND id = $3 AND asked = $4`,
 		s.cfg.Projection, in.Org, in.ID, in.asked, attempts, again, failed, cleanText(err.Error()))
-	if again != nil && !failed {
-		// Those behind it wait with it, and are not looked at before.
-		b.Queue(`UPDATE tidemark.intents SET try_at = $6 WHERE projection = $1 AND org = $2 AND key = $3 AND NOT failed
-			AND (cause, id) > ($4, $5) AND id <> $5 AND due_at <= $6 AND try_at < $6`, s.cfg.Projection, in.Org, in.Key, signed(in.Cause), in.ID, again)
-	}
+	s.followers(b, in, again)
+}
+
+// followers lets the intents behind one of their key wait with it, so that none is looked at before, or go on (nil).
+func (s *shift) followers(b *pgx.Batch, in Intent, until *time.Time) {
+	b.Queue(`UPDATE tidemark.intents SET try_at = coalesce($6::timestamptz, '-infinity') WHERE projection = $1 AND org = $2 AND key = $3 AND NOT failed
+		AND (cause, id) > ($4, $5) AND id <> $5 AND try_at <> coalesce($6::timestamptz, '-infinity')`, s.cfg.Projection, in.Org, in.Key, signed(in.Cause), in.ID, until)
 }

@@ -90,7 +90,7 @@ func (p *Performer) own(ctx context.Context) (err error) {
 	}
 	s := &shift{
 		cfg: &p.cfg, conn: conn, board: newBoard(p.cfg.Workers), done: make(chan performed, p.cfg.Workers),
-		now: source{query: dueNow, dirty: true}, timed: source{query: dueTimed, dirty: true},
+		now: source{query: dueNow, dirty: true, keys: map[string]string{}}, timed: source{query: dueTimed, dirty: true},
 	}
 	return s.work(ctx)
 }
@@ -168,11 +168,9 @@ func (s *shift) look(ctx context.Context) (bool, error) {
 		if !from.dirty || s.board.full() {
 			continue
 		}
-		found, err := from.read(ctx, s.conn, s.cfg.Projection)
-		if err != nil {
+		if err := from.read(ctx, s.conn, s.cfg.Projection, s.board); err != nil {
 			return false, fmt.Errorf("look for intents: %w", err)
 		}
-		s.board.offer(found)
 		return true, nil
 	}
 	return false, nil

@@ -108,8 +108,7 @@ func lock(ctx context.Context, conn *pgx.Conn, name string) error {
 // ensureSchema makes the handler's tables. When they are gone, so is the progress that spoke of them; when they have
 // another shape, only a rebuild helps.
 func (s *postgresSink) ensureSchema(ctx context.Context, conn *pgx.Conn) error {
-	sum := sha256.Sum256([]byte(s.handler.Schema()))
-	digest := hex.EncodeToString(sum[:8])
+	digest := digestOf(s.handler)
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "tidemark/schema/"+s.name); err != nil {
 			return err
@@ -123,7 +122,7 @@ func (s *postgresSink) ensureSchema(ctx context.Context, conn *pgx.Conn) error {
 		}
 		if there && made != nil {
 			if *made != digest {
-				return fmt.Errorf("%w: the tables of %s have another shape than this version needs: run tidemark projection rebuild %s",
+				return fmt.Errorf("%w: the tables of %s have another shape than this version needs: run tidemark projection rebuild %s, and then switch",
 					ErrForeign, s.name, s.handler.Name())
 			}
 			return nil
@@ -145,6 +144,12 @@ func (s *postgresSink) ensureSchema(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("%w: make schema %s: %w", ErrTransient, s.name, err)
 	}
 	return err
+}
+
+// digestOf tells shapes of tables apart.
+func digestOf(h Handler) string {
+	sum := sha256.Sum256([]byte(h.Schema()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // forget removes a read model: its schema, and what the engine knows of it.

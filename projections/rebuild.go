@@ -67,7 +67,8 @@ var (
 	ErrRebuildState   = fault.New(fault.Conflict, "rebuild_state", "the rebuild is not in a state for this")
 )
 
-// RequestRebuild asks for a rebuild. Some process with the projections target does it; FindRebuild tells how far it is.
+// RequestRebuild asks for a rebuild. Some process that runs the projection's target does it; FindRebuild tells how far it
+// is.
 func RequestRebuild(ctx context.Context, pool *pgxpool.Pool, name string) error {
 	tag, err := pool.Exec(ctx, `INSERT INTO tidemark.rebuilds (projection, state) VALUES ($1, 'requested')
 		ON CONFLICT (projection) DO UPDATE SET state = 'requested', asked = '', detail = '', equal = NULL, done = 0, total = 0,
@@ -82,7 +83,8 @@ func RequestRebuild(ctx context.Context, pool *pgxpool.Pool, name string) error 
 	return nil
 }
 
-// AskRebuild asks a rebuild to compare, switch, drop or cancel. It fails when the rebuild is not where it could.
+// AskRebuild asks a rebuild to compare, switch, drop or cancel. It fails when the rebuild is not where it could. One that
+// nobody has begun is cancelled at once: perhaps nobody is there who would.
 func AskRebuild(ctx context.Context, pool *pgxpool.Pool, name, what string) error {
 	var from []string
 	switch what {
@@ -95,7 +97,9 @@ func AskRebuild(ctx context.Context, pool *pgxpool.Pool, name, what string) erro
 	default:
 		return fault.Newf(fault.Invalid, "rebuild_ask", "a rebuild cannot be asked to %q", what)
 	}
-	tag, err := pool.Exec(ctx, "UPDATE tidemark.rebuilds SET asked = $2, updated_at = now() WHERE projection = $1 AND state = ANY($3)", name, what, from)
+	tag, err := pool.Exec(ctx, `UPDATE tidemark.rebuilds SET updated_at = now(),
+			asked = CASE WHEN state = 'requested' THEN '' ELSE $2 END, state = CASE WHEN state = 'requested' THEN 'cancelled' ELSE state END
+		WHERE projection = $1 AND state = ANY($3)`, name, what, from)
 	if err != nil {
 		return fmt.Errorf("ask the rebuild of %s to %s: %w", name, what, err)
 	}

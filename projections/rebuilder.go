@@ -88,6 +88,7 @@ type site struct {
 	runner  *Runner // of the new one; nil when none runs
 	stop    context.CancelFunc
 	done    chan struct{}
+	bounds  []uint64 // of a reactor: by partition, what the new one must not pass; nil: nothing
 }
 
 // turn does the next thing.
@@ -101,42 +102,42 @@ func (s *site) turn(ctx context.Context) error {
 	}
 	switch {
 	case r.State == RebuildSwitched && r.Asked == AskDropOld:
-		return s.finish(ctx, RebuildDropped, oldOf(s.name))
+		return s.finish(ctx, r.State, RebuildDropped, oldOf(s.name))
 	case r.State.over():
 		s.halt()
 		return nil
 	case r.Asked == AskCancel:
 		s.halt()
-		return s.finish(ctx, RebuildCancelled, nextOf(s.name))
+		return s.finish(ctx, r.State, RebuildCancelled, nextOf(s.name))
 	case r.State == RebuildRequested:
 		s.halt()
-		return s.finish(ctx, RebuildBuilding, nextOf(s.name)) // whatever an earlier one left
+		return s.finish(ctx, r.State, RebuildBuilding, nextOf(s.name)) // whatever an earlier one left
 	}
 	s.build(ctx)
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
 	switch r.Asked {
 	case AskCompare:
-		defer s.runner.Release()
+		defer s.goOn()
 		return s.compare(ctx)
 	case AskSwitch:
-		defer func() {
-			if s.runner != nil {
-				s.runner.Release()
-			}
-		}()
+		defer s.goOn()
 		return s.swap(ctx)
 	default:
 		return s.progress(ctx, r)
 	}
 }
 
-// finish removes a read model and moves the rebuild to its next state, in one transaction.
-func (s *site) finish(ctx context.Context, to RebuildState, remove string) error {
+// finish removes a read model and moves the rebuild from one state to the next, in one transaction. It does neither when
+// the rebuild is no longer where it was: somebody has cancelled it before it began.
+func (s *site) finish(ctx context.Context, from, to RebuildState, remove string) error {
 	err := pgx.BeginFunc(ctx, s.conn, func(tx pgx.Tx) error {
-		if err := forget(ctx, tx, remove); err != nil {
+		tag, err := tx.Exec(ctx, "UPDATE tidemark.rebuilds SET state = $3, asked = '', updated_at = now() WHERE projection = $1 AND state = $2", s.name, from, to)
+		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE tidemark.rebuilds SET state = $2, asked = '', updated_at = now() WHERE projection = $1", s.name, to)
-		return err
+		return forget(ctx, tx, remove)
 	})
 	if err != nil {
 		return fmt.Errorf("rebuild of %s: %s: %w", s.name, to, err)
@@ -163,6 +164,10 @@ func (s *site) build(ctx context.Context) {
 		Name: nextOf(s.name), Kinds: s.handler.Kinds(), Log: s.cfg.Log, Logger: s.cfg.Logger,
 		Sink: newNextSink(s.cfg.Pool, s.handler, s.cfg.Log), Limits: Limits{LiveAfter: NoLive}, Pace: s.cfg.Pace,
 	})
+	if _, reacts := s.handler.(Reactor); reacts {
+		s.bounds = make([]uint64, s.cfg.Log.Partitions())
+		s.goOn()
+	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.done = make(chan struct{})
 	go func(r *Runner, done chan struct{}) {
@@ -175,7 +180,20 @@ func (s *site) halt() {
 	if s.runner != nil {
 		s.stop()
 		<-s.done
-		s.runner, s.stop, s.done = nil, nil, nil
+		s.runner, s.stop, s.done, s.bounds = nil, nil, nil, nil
+	}
+}
+
+// goOn ends whatever the new one was held for: it may go on, to its bounds.
+func (s *site) goOn() {
+	switch {
+	case s.runner == nil:
+	case s.bounds == nil:
+		s.runner.Release()
+	default:
+		for p, at := range s.bounds {
+			s.runner.Hold(p, at)
+		}
 	}
 }
 
@@ -187,10 +205,14 @@ func (s *site) progress(ctx context.Context, r Rebuild) error {
 	total := s.cfg.Log.Head()
 	done, detail, near := total, "", true
 	for _, p := range s.runner.Status() {
-		if p.LagEvents > 0 || p.Phase != PhaseRunning {
+		goal := s.cfg.Log.HeadOf(p.Partition)
+		if s.bounds != nil {
+			goal = min(goal, s.bounds[p.Partition]) // it can be no fresher than the running one
+		}
+		if p.Progress.Checkpoint < goal || p.Phase != PhaseRunning {
 			done = min(done, p.Progress.Checkpoint)
 		}
-		near = near && p.Phase == PhaseRunning && p.LagEvents <= readyLag
+		near = near && p.Phase == PhaseRunning && p.Progress.Checkpoint+readyLag >= goal
 		if p.Reason != "" {
 			detail = fmt.Sprintf("partition %d: %s", p.Partition, p.Reason)
 		}

@@ -9,8 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The running one of a reactor must come as far as the new one, so that no effect is lost between them; so long it may
-// take.
+// The running one of a reactor must be at one position, so that no effect is lost between the two; so long that may take.
 const swapPatience = 30 * time.Second
 
 // swap gives the new one the running one's name, in one transaction. Both are fenced by it: the running one's owners
@@ -50,7 +49,7 @@ func (s *site) rename(ctx context.Context, tx pgx.Tx, stopped []uint64) error {
 		return err
 	}
 	gates := make([]uint64, len(stopped))
-	if _, reacts := s.handler.(Reactor); reacts {
+	if s.bounds != nil {
 		var err error
 		if gates, err = s.gates(ctx, tx, stopped); err != nil {
 			return err
@@ -79,17 +78,6 @@ func (s *site) rename(ctx context.Context, tx pgx.Tx, stopped []uint64) error {
 	}
 	_, err := tx.Exec(ctx, "UPDATE tidemark.rebuilds SET state = 'switched', asked = '', detail = '', updated_at = now() WHERE projection = $1", s.name)
 	return err
-}
-
-// gates are where the running reactor has written its intents up to: the new one writes those after. One whose tables
-// are of another log has written none of this one's.
-func (s *site) gates(ctx context.Context, tx pgx.Tx, stopped []uint64) ([]uint64, error) {
-	var ours int
-	err := tx.QueryRow(ctx, "SELECT count(*) FROM tidemark.checkpoints WHERE projection = $1 AND incarnation = $2", s.name, s.cfg.Log.Incarnation()).Scan(&ours)
-	if err != nil || ours == 0 {
-		return make([]uint64, len(stopped)), err
-	}
-	return positions(ctx, tx, s.name, s.cfg.Log, stopped)
 }
 
 // renameModel renames a schema, if it is there, and all that the engine knows of it.

@@ -12,13 +12,13 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
-// projectionCommand looks after read models.
+// projectionCommand looks after projections.
 type projectionCommand struct {
 	List    projectionList    `cmd:"" default:"withargs" help:"List projections and their rebuilds."`
-	Rebuild projectionRebuild `cmd:"" help:"Build a read model anew beside the running one, and wait until it is as fresh."`
-	Compare projectionCompare `cmd:"" help:"Compare the rebuilt read model with the running one; exit 1 when they differ."`
-	Switch  projectionStep    `cmd:"" help:"Serve reads from the rebuilt read model."`
-	Drop    projectionStep    `cmd:"" help:"Drop the read model that was replaced."`
+	Rebuild projectionRebuild `cmd:"" help:"Build a projection anew beside the running one, and wait until it is as fresh."`
+	Compare projectionCompare `cmd:"" help:"Compare the rebuilt projection with the running one; exit 1 when they differ."`
+	Switch  projectionStep    `cmd:"" help:"Put the rebuilt projection in the place of the running one."`
+	Drop    projectionStep    `cmd:"" help:"Drop the projection that was replaced."`
 	Cancel  projectionStep    `cmd:"" help:"Give a rebuild up."`
 }
 
@@ -66,7 +66,7 @@ func (c *projectionList) Run(ctx context.Context, p *printer) error {
 
 type projectionRef struct {
 	Client clientFlags `embed:""`
-	Name   string      `arg:"" help:"Of the projection: inbox, timeline, customers."`
+	Name   string      `arg:"" help:"Of the projection: inbox, timeline, customers, routing, workflow."`
 }
 
 // ask asks for a step and returns what can then be asked for the state.
@@ -108,6 +108,15 @@ func (r projectionRef) await(ctx context.Context, server *client, done func(rebu
 	}
 }
 
+// notDone is the answer to a step that was asked for and could not be taken.
+func (r projectionRef) notDone(what string, now rebuildState) error {
+	return fault.Newf(fault.Conflict, "rebuild_state", "%s was not %s: it is %s: %s", r.Name, what, now.State, now.Detail).
+		WithHint("mend what it says, and ask again")
+}
+
+// unbegun is after how long it is worth saying that nobody has begun.
+const unbegun = 10 * time.Second
+
 type projectionRebuild struct {
 	projectionRef
 	NoWait bool `help:"Do not wait; 'tidemark projection list' tells how far it is."`
@@ -131,7 +140,14 @@ func (c *projectionRebuild) Run(ctx context.Context, p *printer, s streams) erro
 		return p.object(r)
 	}
 	var bar *progressbar.ProgressBar
+	idle := time.AfterFunc(unbegun, func() {
+		_, _ = fmt.Fprintf(s.err, "Nobody has begun the rebuild yet: is a process there that runs the target of %s? 'tidemark projection cancel %s' gives it up.\n", c.Name, c.Name)
+	})
+	defer idle.Stop()
 	r, err := c.await(ctx, server, func(r rebuildState) bool {
+		if r.State != "requested" {
+			idle.Stop()
+		}
 		if bar == nil && r.Total > 0 {
 			bar = progress(s.err, int64(r.Total), "rebuild "+c.Name, progressbar.OptionShowCount(), progressbar.OptionShowIts()) //nolint:gosec // sequences fit
 		}
@@ -162,7 +178,10 @@ func (c *projectionCompare) Run(ctx context.Context, p *printer) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.await(ctx, server, func(r rebuildState) bool { return r.State == "compared" && r.Asked == "" })
+	r, err := c.await(ctx, server, func(r rebuildState) bool { return r.Asked == "" })
+	if err == nil && r.State != "compared" {
+		err = c.notDone("compared", r)
+	}
 	if err != nil {
 		return err
 	}
@@ -191,7 +210,10 @@ func (c *projectionStep) Run(ctx context.Context, p *printer, words commandPath)
 		return err
 	}
 	after := map[string]string{"switch": "switched", "drop": "dropped", "cancel": "cancelled"}[step]
-	r, err := c.await(ctx, server, func(r rebuildState) bool { return r.State == after })
+	r, err := c.await(ctx, server, func(r rebuildState) bool { return r.Asked == "" })
+	if err == nil && r.State != after {
+		err = c.notDone(after, r)
+	}
 	if err != nil && (step != "cancel" || r.State != after) {
 		return err
 	}

@@ -40,7 +40,7 @@ import (
 	"github.com/tidemark-desk/tidemark/services/workflow"
 )
 
-// readModels are the projections that the lag of a desk is told of.
+// readModels are the projections that the lag of a desk is told of. Each can be rebuilt: by the target that runs it.
 var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow", eraser.Name}
 
 func readModelHandlers() []projections.Handler {

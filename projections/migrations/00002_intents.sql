@@ -7,6 +7,6 @@ ALTER TABLE tidemark.intents
     ADD COLUMN ready_at  timestamptz NOT NULL GENERATED ALWAYS AS (greatest(due_at, try_at)) STORED; -- -infinity: at once
 ALTER TABLE tidemark.intents SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 DROP INDEX tidemark.intents_due;
-CREATE INDEX intents_now ON tidemark.intents (projection, org, cause, id) WHERE NOT failed AND ready_at = '-infinity';
+CREATE INDEX intents_now ON tidemark.intents (projection, org, key) WHERE NOT failed AND ready_at = '-infinity';
 CREATE INDEX intents_timed ON tidemark.intents (projection, org, ready_at, cause, id) WHERE NOT failed AND ready_at > '-infinity';
 CREATE INDEX intents_key ON tidemark.intents (projection, org, key, cause, id) WHERE NOT failed;

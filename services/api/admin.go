@@ -65,6 +65,10 @@ func (Lag) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 var errProjection = fault.New(fault.NotFound, "not_found", "there is no such projection").
 	WithHint("GET /v1/admin/projections lists them")
 
+// errNotRebuilt stands for the search index: nobody builds another one beside it, and who asked would wait for ever.
+var errNotRebuilt = fault.New(fault.Invalid, "rebuild_unsupported", "this projection cannot be rebuilt beside the running one").
+	WithHint("the search index is built anew when its directory is not there: see Rebuilds in docs/operations.md")
+
 // errNoAdmin stands for an api process that was started without a database.
 var errNoAdmin = fault.New(fault.Unavailable, "admin_unavailable", "this process cannot reach the projections").
 	WithHint("start it with a database")
@@ -76,7 +80,7 @@ type ProjectionName struct {
 
 func (s *Service) registerProjections() {
 	const tag = "Admin"
-	codes := []string{"not_found", "admin_unavailable", "read_models_unavailable", "no_rebuild", "rebuild_running", "rebuild_state"}
+	codes := []string{"not_found", "admin_unavailable", "read_models_unavailable", "no_rebuild", "rebuild_running", "rebuild_state", "rebuild_unsupported"}
 	add(s, operation{
 		id: "list-projections", method: http.MethodGet, path: "/v1/admin/projections", tag: tag, admin: true,
 		summary: "List projections, with their rebuilds", codes: codes,
@@ -86,10 +90,10 @@ func (s *Service) registerProjections() {
 		summary: "How far every projection is behind", codes: codes,
 	}, s.lag)
 	for _, step := range []struct{ name, summary, doc string }{
-		{"rebuild", "Rebuild a read model beside the running one", "It goes on in the background until it is as fresh as the running one."},
-		{projections.AskCompare, "Compare the rebuilt read model with the running one", "The answer comes with the list of projections."},
-		{projections.AskSwitch, "Serve reads from the rebuilt read model", "The old one is kept until it is dropped."},
-		{projections.AskDropOld, "Drop the read model that was replaced", ""},
+		{"rebuild", "Rebuild a projection beside the running one", "It goes on in the background, in a process that runs the projection's target, until it is as fresh as the running one."},
+		{projections.AskCompare, "Compare the rebuilt projection with the running one", "The answer comes with the list of projections."},
+		{projections.AskSwitch, "Put the rebuilt projection in the place of the running one", "The old one is kept until it is dropped. Of routing and workflow nothing is done twice by it."},
+		{projections.AskDropOld, "Drop the projection that was replaced", ""},
 		{projections.AskCancel, "Give a rebuild up", ""},
 	} {
 		add(s, operation{
@@ -183,7 +187,10 @@ func (s *Service) step(what string) func(ctx context.Context, in *StepInput) (*A
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(s.Models, in.Name) {
+		switch {
+		case in.Name == searchIndex:
+			return nil, errNotRebuilt
+		case !slices.Contains(s.Models, in.Name):
 			return nil, errProjection
 		}
 		if what == "rebuild" {

@@ -40,6 +40,7 @@ func TestAdmin(t *testing.T) {
 	for _, step := range []string{"rebuild", "compare", "switch", "drop", "cancel"} {
 		b.ok(202, "POST", "/v1/admin/projections/inbox/"+step, admin, nil)
 		b.refused(404, "not_found", "POST", "/v1/admin/projections/none/"+step, admin, nil)
+		b.refused(422, "rebuild_unsupported", "POST", "/v1/admin/projections/search/"+step, admin, nil)
 	}
 	const parked = "/v1/admin/parked/inbox/conversation.c"
 	seen := b.ok(200, "GET", parked, admin, nil).get("sequence")

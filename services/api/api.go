@@ -31,7 +31,7 @@ type Deps struct {
 	Eraser      Eraser
 	Reads       Reads
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
-	Models      []string            // the projections that /v1/admin/lag tells of
+	Models      []string            // the projections that /v1/admin/lag tells of; each can be rebuilt
 	Admin       Admin               // nil: the admin pages answer that there is nothing
 	Ledger      Ledger              // nil: there is no account to be had
 	Gatherer    prometheus.Gatherer // nil: no /metrics

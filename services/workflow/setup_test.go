@@ -167,6 +167,38 @@ func (b *bench) settle(p *process) []events.Recorded {
 	return all
 }
 
+// rebuild builds the tables anew beside the running ones, which must be equal, and switches to them.
+func (b *bench) rebuild(p *process) {
+	b.Helper()
+	if err := projections.RequestRebuild(b.Context(), p.pool, workflow.Name); err != nil {
+		b.Fatal(err)
+	}
+	comesTo := func(state projections.RebuildState) projections.Rebuild {
+		b.Helper()
+		var r projections.Rebuild
+		testkit.Until(b, "the rebuild is "+string(state), func() bool {
+			var err error
+			if r, err = projections.FindRebuild(b.Context(), p.pool, workflow.Name); err != nil {
+				b.Fatal(err)
+			}
+			return r.State == state && r.Asked == ""
+		})
+		return r
+	}
+	ask := func(what string, then projections.RebuildState) projections.Rebuild {
+		b.Helper()
+		if err := projections.AskRebuild(b.Context(), p.pool, workflow.Name, what); err != nil {
+			b.Fatal(err)
+		}
+		return comesTo(then)
+	}
+	comesTo(projections.RebuildReady)
+	if r := ask(projections.AskCompare, projections.RebuildCompared); !*r.Equal {
+		b.Errorf("the rebuilt tables differ: %s", r.Detail)
+	}
+	ask(projections.AskSwitch, projections.RebuildSwitched)
+}
+
 // idle waits until no intent is left.
 func (b *bench) idle(ctx context.Context, p *process) {
 	b.Helper()

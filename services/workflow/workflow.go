@@ -67,6 +67,7 @@ type Limits struct {
 type Service struct {
 	runner    *projections.Runner
 	performer *projections.Performer
+	rebuilder *projections.Rebuilder
 }
 
 // New makes the service; nothing happens before Run.
@@ -90,6 +91,9 @@ func New(d Deps) *Service {
 		performer: projections.NewPerformer(projections.PerformerConfig{
 			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Logger: d.Logger,
 		}),
+		rebuilder: projections.NewRebuilder(projections.RebuilderConfig{
+			Pool: d.Pool, Log: d.Log, Handlers: []projections.Handler{h}, Logger: d.Logger,
+		}),
 	}
 }
 
@@ -98,6 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.runner.Run(ctx) })
 	g.Go(func() error { return s.performer.Run(ctx) })
+	g.Go(func() error { return s.rebuilder.Run(ctx) })
 	return g.Wait()
 }
 

@@ -96,6 +96,8 @@ func TestAReplayDecidesNoStepAnew(t *testing.T) {
 	all := b.settle(p)
 	same(t, "steps", steps(all), []string{"tagged wrote We look into it."})
 	same(t, "runs", b.runs(p), want)
+	b.rebuild(p)
+	same(t, "runs when rebuilt", b.runs(p), want)
 	p.stop()
 
 	b.do("tagged", conversation.Untag{Tag: "money", Reason: "by_hand"})
