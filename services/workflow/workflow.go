@@ -92,7 +92,7 @@ func New(d Deps) *Service {
 			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Logger: d.Logger,
 		}),
 		rebuilder: projections.NewRebuilder(projections.RebuilderConfig{
-			Pool: d.Pool, Log: d.Log, Handlers: []projections.Handler{h}, Logger: d.Logger,
+			Pool: d.Pool, Log: d.Log, Handlers: []projections.Handler{h}, Logger: d.Logger, Pace: d.Pace,
 		}),
 	}
 }
