@@ -1,6 +1,7 @@
 package eventlog_test
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -112,4 +113,36 @@ func TestTrailIntoWhatWasErased(t *testing.T) {
 	w.Before = events.Trail{last, last - 1} // of a fold that does not know yet
 	mustAppend(t, l, w)
 	wantNames(t, mustRead(t, l, ann, 0), "4")
+}
+
+// A few events of some kinds among many of others are found aggregate by aggregate, many by a walk: the same ones, in order.
+func TestHistoryOfKinds(t *testing.T) {
+	t.Parallel()
+	l := open(t, eventlog.Config{Dir: t.TempDir()})
+	var want []uint64
+	last := map[string]uint64{}
+	for n := range 60 {
+		for _, org := range []string{"a", "b"} {
+			id := "c" + strconv.Itoa(n%7)
+			last[org+id] = mustAppend(t, l, write(customer(org, id), last[org+id], strconv.Itoa(n)))[0]
+			want = append(want, last[org+id])
+		}
+		other := events.Aggregate{Org: "a", Kind: events.KindQueue, ID: "q" + strconv.Itoa(n)}
+		if _, err := l.Append(t.Context(), eventlog.Write{Aggregate: other, Drafts: []events.Draft{{Metadata: events.Metadata{ID: "1", Revision: 1}, Event: events.QueueCreated{Name: "q"}}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, after := range []int{-1, 0, 50, len(want) - 1} {
+		from := uint64(0)
+		if after >= 0 {
+			from = want[after]
+		}
+		if after == len(want)-1 {
+			continue
+		}
+		got, err := tailed(t.Context(), l, eventlog.Filter{Kinds: []events.Kind{events.KindCustomer}}, from, want[len(want)-1], nil)
+		if err != nil || !slices.Equal(got, want[after+1:]) {
+			t.Errorf("after %d: %v, %v, want %v", from, got, err, want[after+1:])
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -20,6 +21,7 @@ const (
 	liveAll         = "live.>"
 	metaIncarnation = "tidemark.incarnation"
 	metaPartitions  = "tidemark.partitions"
+	shortest        = 100 * time.Millisecond // window of message ids that the server takes
 )
 
 func streamConfig(incarnation string, partitions, replicas int) jetstream.StreamConfig {
@@ -34,7 +36,8 @@ func streamConfig(incarnation string, partitions, replicas int) jetstream.Stream
 		Replicas:           replicas,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
-		DenyDelete:         true, // single events are never deleted; erasure purges whole subjects
+		Duplicates:         shortest, // no message has an id: nothing is to be remembered, nor found again at a start
+		DenyDelete:         true,     // single events are never deleted; erasure purges whole subjects
 		RePublish:          &jetstream.RePublish{Source: "ev.*.*.*.*", Destination: "live.{{wildcard(2)}}.{{wildcard(3)}}.{{wildcard(4)}}"},
 		Metadata:           map[string]string{metaIncarnation: incarnation, metaPartitions: strconv.Itoa(partitions)},
 	}

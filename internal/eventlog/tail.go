@@ -122,6 +122,20 @@ func (l *Log) history(ctx context.Context, f Filter, after, upTo uint64, fn func
 	if filters == nil {
 		return l.scan(ctx, after, upTo, fn)
 	}
+	if len(f.Kinds) > 0 && f.Org == "" && f.ID == "" {
+		all, few, err := l.few(ctx, filters, after, upTo)
+		if err != nil {
+			return fmt.Errorf("read %v: %w", f.Kinds, err)
+		}
+		if few {
+			for _, e := range all {
+				if err := fn(e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
 	sources := make([]*source, 0, len(filters))
 	for _, filter := range filters {
 		sources = append(sources, &source{log: l, filter: filter, from: after + 1})
