@@ -119,11 +119,12 @@ func (p *Pace) live() {
 	p.lively = time.Now()
 }
 
-// target is how long a backlog commit should take.
-func (p *Pace) target() time.Duration {
+// target is how long a backlog commit of a group should take. The index pays for small commits twice, when it merges
+// what they wrote, and what happens now may be found a moment later.
+func (p *Pace) target(group Group) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if time.Since(p.lively) < liveSilence {
+	if group != Index && time.Since(p.lively) < liveSilence {
 		return liveTarget
 	}
 	return idleTarget

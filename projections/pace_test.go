@@ -101,12 +101,12 @@ func TestOneTurnAtATimeWhileThereIsLiveWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(2)
 		a, b, c := p.ask(Tables, 1), p.ask(Tables, 2), p.ask(Tables, 3)
-		if !a.mine() || !b.mine() || c.mine() || p.target() != idleTarget {
+		if !a.mine() || !b.mine() || c.mine() || p.target(Tables) != idleTarget {
 			t.Fatal("want two turns of two processors, and long ones")
 		}
 		p.live()
 		p.end(a)
-		if c.mine() || p.target() != liveTarget {
+		if c.mine() || p.target(Tables) != liveTarget {
 			t.Fatal("there is a second turn beside live work, or a long one")
 		}
 		p.end(b)

@@ -71,7 +71,7 @@ func (p *partition) backlog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := p.cfg.Pace.target()
+	target := p.cfg.Pace.target(p.cfg.Group)
 	p.recalls.adapt(len(live), time.Since(began), target/2, fewest, p.cfg.Limits.Batch)
 	return p.record(ctx, units, &p.budget, taken, target)
 }

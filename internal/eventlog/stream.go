@@ -25,6 +25,12 @@ const (
 )
 
 func streamConfig(incarnation string, partitions, replicas int) jetstream.StreamConfig {
+	compression := jetstream.S2Compression
+	if replicas > 1 {
+		// A replica that is killed and comes back may compress a block that it goes on writing to (nats-server 2.15.2), cannot
+		// read it again, and follows nothing more.
+		compression = jetstream.NoCompression
+	}
 	return jetstream.StreamConfig{
 		Name:               streamName,
 		Description:        "Every event of Tidemark: the truth.",
@@ -32,7 +38,7 @@ func streamConfig(incarnation string, partitions, replicas int) jetstream.Stream
 		Retention:          jetstream.LimitsPolicy,
 		Discard:            jetstream.DiscardNew, // whatever limit a server imposes: refuse, never drop the oldest
 		Storage:            jetstream.FileStorage,
-		Compression:        jetstream.S2Compression,
+		Compression:        compression,
 		Replicas:           replicas,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
