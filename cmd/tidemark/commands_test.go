@@ -32,7 +32,7 @@ func TestCommands(t *testing.T) {
 	sing(t, data)
 	s := tidemark(t).Serve(t, data, "--postgres", testkit.Postgres(t))
 	testkit.Until(t, "the odd event is parked wherever it is met, and nothing else waits", func() bool {
-		a, err := s.Do(t.Context(), "GET", "/v1/admin/parked", nil)
+		a, err := s.Try(t.Context(), "GET", "/v1/admin/parked", nil)
 		parked := string(a.Raw)
 		for _, model := range []string{"inbox", "timeline", "search", "routing", "workflow"} {
 			if err != nil || !strings.Contains(parked, `"projection":"`+model+`"`) {
@@ -53,9 +53,9 @@ func TestCommands(t *testing.T) {
 		{args: "parked list --projection search", says: "search", same: "/v1/admin/parked?projection=search"},
 		{args: "parked show inbox " + parkedKey, says: "FIELD|conversation.sung.v9", same: "/v1/admin/parked/inbox/" + parkedKey},
 		{args: "parked show inbox conversation.none", code: exitNotFound, says: "nothing is parked under this key"},
-		{args: "parked retry routing " + parkedKey, says: "Asked for."},
+		{args: "parked retry routing " + parkedKey, says: "Asked to retry the conversation.sung.v9 at 1."},
 		{args: "parked retry inbox conversation.none", code: exitNotFound},
-		{args: "parked drop {model} " + parkedKey, says: "Asked for."},
+		{args: "parked drop {model} " + parkedKey, says: "Asked to drop the conversation.sung.v9 at 1."},
 		{args: "parked drop nothing " + parkedKey, code: exitNotFound},
 
 		{args: "org", says: "TIME ZONE|Demo", same: "/v1/org"},
@@ -133,7 +133,7 @@ func sing(t *testing.T, data string) {
 func allCurrent(t *testing.T, s *testkit.Process) {
 	t.Helper()
 	testkit.Until(t, "nothing lags", func() bool {
-		a, err := s.Do(t.Context(), "GET", "/v1/admin/lag", nil)
+		a, err := s.Try(t.Context(), "GET", "/v1/admin/lag", nil)
 		n := strings.Count(string(a.Raw), `"name"`)
 		return err == nil && n > 0 && strings.Count(string(a.Raw), `"lag_events":0`) == n
 	})

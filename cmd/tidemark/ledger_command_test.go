@@ -99,6 +99,7 @@ func TestLedgerOfAServer(t *testing.T) {
 			"channel": "sms", "subject": "Help", "customer": map[string]any{"name": "Ann"}, "message": map[string]any{"text": "Hello?"},
 		})
 	}
+	caughtUp(t, s) // the database may still be starting
 	r := ask()
 	if r.Code != exitOK || !strings.Contains(r.Stdout, "No hole") || !strings.Contains(r.Stdout, "sms") {
 		t.Fatalf("ended with %d:\n%s%s", r.Code, r.Stdout, r.Stderr)

@@ -116,7 +116,7 @@ func listed(t *testing.T, s *testkit.Process, query string) map[string]testkit.A
 	t.Helper()
 	out := map[string]testkit.Answer{}
 	for path := "/v1/conversations?limit=100&" + query; path != ""; {
-		page, err := s.Do(t.Context(), "GET", path, nil)
+		page, err := s.Try(t.Context(), "GET", path, nil)
 		if err != nil || page.Status != 200 {
 			return nil // the database may still be starting
 		}
@@ -135,7 +135,7 @@ func listed(t *testing.T, s *testkit.Process, query string) map[string]testkit.A
 // foundBy is the conversation that search finds first.
 func foundBy(t *testing.T, s *testkit.Process, word string) string {
 	t.Helper()
-	a, err := s.Do(t.Context(), "GET", "/v1/search?q="+word, nil)
+	a, err := s.Try(t.Context(), "GET", "/v1/search?q="+word, nil)
 	if err != nil || a.Status != 200 {
 		return ""
 	}

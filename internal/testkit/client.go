@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Attempt is how long Do waits for an answer. It is a part of patience, so that one request that hangs does not take all
+// Attempt is how long Try waits for an answer. It is a part of patience, so that one request that hangs does not take all
 // the time of who tries again.
 const Attempt = 10 * time.Second
 
@@ -44,9 +44,14 @@ type Answer struct {
 	Raw    []byte
 }
 
-// Do sends a request and waits for its answer, but not for long; body may be nil. header has name, value, …. The error is
-// of the connection.
+// Do sends a request; body may be nil. header has name, value, …. The error is of the connection. It waits for longer than
+// a server takes to say that it does not know what came of a write.
 func (c *Client) Do(ctx context.Context, method, path string, body any, header ...string) (Answer, error) {
+	return c.within(ctx, patience, method, path, body, header)
+}
+
+// Try is Do for who tries again, in Until or Eventually: it soon gives up a request that hangs.
+func (c *Client) Try(ctx context.Context, method, path string, body any, header ...string) (Answer, error) {
 	return c.within(ctx, c.attempt, method, path, body, header)
 }
 
@@ -86,10 +91,10 @@ func (c *Client) Open(ctx context.Context, method, path string, body any, header
 	return c.http.Do(r)
 }
 
-// OK is Do for a request that must succeed, and that nobody tries again: it is waited for.
+// OK is Do for a request that must succeed.
 func (c *Client) OK(tb testing.TB, method, path string, body any, header ...string) Answer {
 	tb.Helper()
-	a, err := c.within(tb.Context(), patience, method, path, body, header)
+	a, err := c.Do(tb.Context(), method, path, body, header...)
 	if err != nil || a.Status >= 300 {
 		tb.Fatalf("%s %s: %d %s %v", method, path, a.Status, a.Raw, err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // One request that hangs is given up, and there is time for the next.
-func TestDoGivesAHangingRequestUp(t *testing.T) {
+func TestTryGivesAHangingRequestUp(t *testing.T) {
 	t.Parallel()
 	if Attempt > patience/3 {
 		t.Errorf("an attempt may take %s of %s", Attempt, patience)
@@ -27,7 +27,7 @@ func TestDoGivesAHangingRequestUp(t *testing.T) {
 	c := NewClient(server.URL, "key")
 	t.Cleanup(c.Close)
 	c.attempt = 20 * time.Millisecond
-	if _, err := c.Do(t.Context(), "GET", "/", nil); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.Try(t.Context(), "GET", "/", nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a request that hangs: %v", err)
 	}
 	if a := c.OK(t, "GET", "/", nil); a.Status != http.StatusOK {

@@ -20,7 +20,7 @@ type visitor struct {
 // write sends a message until it is acknowledged, as the widget does: with the same id.
 func (r *running) write(v *visitor, id, text string) error {
 	_, err := r.insist("the message "+id+" is accepted", func() (testkit.Answer, error) {
-		return v.chat.Do(r.t.Context(), "POST", "/chat/v1/messages", map[string]any{"id": id, "text": text})
+		return v.chat.Try(r.t.Context(), "POST", "/chat/v1/messages", map[string]any{"id": id, "text": text})
 	})
 	if err == nil {
 		v.want = append(v.want, text)
@@ -78,7 +78,7 @@ func (r *running) mainJob(n int) *visitor {
 	ctx, api := r.t.Context(), r.client("api", r.key)
 	v := &visitor{chat: r.client("chat", "")}
 	session := r.retry("a session is opened", func() (testkit.Answer, error) {
-		return v.chat.Do(ctx, "POST", "/chat/v1/sessions", map[string]any{"site_key": "demo-site", "name": "Ann"})
+		return v.chat.Try(ctx, "POST", "/chat/v1/sessions", map[string]any{"site_key": "demo-site", "name": "Ann"})
 	})
 	v.chat, v.conversation = v.chat.With(session.Str("token")), session.Str("conversation_id")
 	word := "zebra" + strconv.Itoa(n)
@@ -86,14 +86,14 @@ func (r *running) mainJob(n int) *visitor {
 		r.t.Fatal(err)
 	}
 	r.sees("the agent has "+word+" in the inbox", func() (testkit.Answer, error) {
-		return api.Do(ctx, "GET", "/v1/conversations?assignee=me&limit=100&sort=-created_at", nil)
+		return api.Try(ctx, "GET", "/v1/conversations?assignee=me&limit=100&sort=-created_at", nil)
 	}, func(a testkit.Answer) bool { return strings.Contains(string(a.Raw), v.conversation) })
 	r.sees("search finds "+word, func() (testkit.Answer, error) {
-		return api.Do(ctx, "GET", "/v1/search?q="+word, nil)
+		return api.Try(ctx, "GET", "/v1/search?q="+word, nil)
 	}, func(a testkit.Answer) bool { return a.Str("items.0.conversation_id") == v.conversation })
 	text := "It is on its way: " + word
 	r.retry("the answer is accepted", func() (testkit.Answer, error) {
-		return api.Do(ctx, "POST", "/v1/conversations/"+v.conversation+"/messages", map[string]any{"text": text}, "Idempotency-Key", "answer-"+word)
+		return api.Try(ctx, "POST", "/v1/conversations/"+v.conversation+"/messages", map[string]any{"text": text}, "Idempotency-Key", "answer-"+word)
 	})
 	v.want = append(v.want, text)
 	r.reads(v)
@@ -106,7 +106,7 @@ func (r *running) reads(v *visitor) {
 	var got []string
 	for page := "/chat/v1/messages"; page != ""; { // the newest first
 		a := r.retry("the history is read", func() (testkit.Answer, error) {
-			return v.chat.Do(r.t.Context(), "GET", page, nil)
+			return v.chat.Try(r.t.Context(), "GET", page, nil)
 		})
 		var texts []string
 		for i := 0; a.Str("items."+strconv.Itoa(i)+".id") != ""; i++ {
@@ -149,10 +149,10 @@ func TestMainJobWhileEveryProcessIsKilledOnce(t *testing.T) {
 	r := start(t)
 	api := r.client("api", r.key)
 	r.retry("the agent is online", func() (testkit.Answer, error) {
-		return api.Do(t.Context(), "PUT", "/v1/agents/admin/presence", map[string]any{"presence": "online"})
+		return api.Try(t.Context(), "PUT", "/v1/agents/admin/presence", map[string]any{"presence": "online"})
 	})
 	r.retry("the agent has room", func() (testkit.Answer, error) {
-		return api.Do(t.Context(), "PUT", "/v1/agents/admin/capacity", map[string]any{"capacity": 100})
+		return api.Try(t.Context(), "PUT", "/v1/agents/admin/capacity", map[string]any{"capacity": 100})
 	})
 	visitors := []*visitor{r.mainJob(0)}
 	names := []string{"nats-1", "nats-2", "nats-3", "api", "chat", "routing", "workflow", "search-indexer", "projections"}
