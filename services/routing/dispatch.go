@@ -221,34 +221,33 @@ func (r *round) meta(what string, c decision) command.Meta {
 	}
 }
 
-// done remembers what came of a command. A refusal is an outcome too: the state has moved on, and the events that
-// moved it will be folded. When the item stays as it was all the same, the conversation is left alone until all others
-// were dealt with: what cannot be done must not stand before what can.
+// done remembers what came of a command. What made events is left alone until those are folded; they ask for a look then.
+// A refusal is an outcome too: the state has moved on, and the events that moved it will be folded, each of which may be
+// the one that asks. So what was refused, or was as wished already, is left alone only while its item stays as it is, or
+// until all others were dealt with: what cannot be done must not stand before what can.
 func (r *round) done(ctx context.Context, c decision, m command.Meta, came command.Result, err error, agent string) error {
-	news := err == nil && len(came.Events) > 0 && !came.Replayed
-	made := mark{Sequence: came.Position.Sequence, AgentID: agent, Time: r.clock()}
 	if err != nil {
 		if !refused(err) {
 			return fmt.Errorf("command %s: %w", m.ID, err)
 		}
 		r.logger.DebugContext(ctx, "routing was refused", "command_id", m.ID, "subject", r.org+".conversation."+c.ConversationID, "code", fault.CodeOf(err))
 	}
-	if !news {
-		s, sequence, err := r.conversations.State(ctx, r.org, c.ConversationID)
+	if came.Replayed && agent != "" {
+		s, _, err := r.conversations.State(ctx, r.org, c.ConversationID)
 		if err != nil {
 			return fmt.Errorf("state after command %s: %w", m.ID, err)
 		}
-		made.Sequence = sequence
 		if s.AssigneeID != agent {
-			made.AgentID = "" // it has moved on since, or had been given out before
+			agent = "" // it has moved on since
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.memory.marks[c.ConversationID] = made
-	if !news {
+	if err != nil || len(came.Events) == 0 {
 		r.memory.tried[c.ConversationID], r.passed = c.Sequence, true
+		return nil
 	}
+	r.memory.marks[c.ConversationID] = mark{Sequence: came.Position.Sequence, AgentID: agent, Time: r.clock()}
 	return nil
 }
 

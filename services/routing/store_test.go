@@ -2,7 +2,9 @@ package routing
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"testing"
@@ -11,7 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/aggregates"
+	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
+	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections"
@@ -21,6 +27,7 @@ import (
 // tables are routing's own, in a database of the test, with the session that writes to them.
 type tables struct {
 	pool    *pgxpool.Pool
+	log     *eventlog.Log
 	session projections.Session
 	last    uint64 // sequence
 	noon    time.Time
@@ -37,12 +44,13 @@ func newTables(t *testing.T) *tables {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	s, err := projections.NewPostgresSink(pool, handler{}, testkit.Log(t)).Open(t.Context(), 0)
+	log := testkit.Log(t)
+	s, err := projections.NewPostgresSink(pool, handler{}, log).Open(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
-	return &tables{pool: pool, session: s, noon: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	return &tables{pool: pool, log: log, session: s, noon: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
 }
 
 // apply commits events of new conversations, a second apart.
@@ -167,6 +175,62 @@ func TestWhatWasTriedIsDealtWithOnceItMovedOn(t *testing.T) {
 		t.Fatalf("work %+v, %v", w, err)
 	}
 }
+
+// A command is refused because the conversation has moved on by several events. Whichever of them the item shows next, the
+// conversation is dealt with as it is then, and not left alone until it shows all of them: the last may ask for no look.
+func TestARefusalDoesNotHideWhatComesNext(t *testing.T) {
+	t.Parallel()
+	b := newTables(t)
+	loop := command.NewLoop(b.log, command.Options{})
+	conversations := aggregates.Conversations(loop)
+	for _, c := range []conversation.Command{
+		conversation.Open{CustomerID: "customer", Channel: events.ChannelChat},
+		conversation.Assign{AgentID: "ann", Reason: "by_hand"},
+		conversation.ReceiveMessage{MessageID: "m", Text: "hello"},
+	} {
+		if _, err := conversations.Handle(t.Context(), "org", "c", command.Meta{}, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	history, err := b.log.Read(t.Context(), events.Aggregate{Org: "org", Kind: events.KindConversation, ID: "c"}, 0)
+	if err != nil || len(history) != 3 {
+		t.Fatal(history, err)
+	}
+	fold := func(r events.Recorded) {
+		t.Helper()
+		if err := b.session.Commit(t.Context(), projections.Commit{Events: []events.Recorded{r}, Progress: projections.Progress{Checkpoint: r.Sequence}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &dispatcher{
+		pool: b.pool, loop: loop, conversations: conversations, logger: slog.New(slog.DiscardHandler), clock: time.Now, burst: 5, orgs: map[string]*orgMemory{},
+		directory: upToDate{fakeDirectory{agents: []directory.Agent{{ID: "ann", Presence: events.PresenceOffline}}, queues: []directory.Queue{{ID: "q"}}}},
+	}
+	look := func() {
+		t.Helper()
+		for {
+			err := d.dispatch(t.Context(), projections.Intent{Org: "org", Kind: intentDispatch})
+			if again, ok := errors.AsType[projections.NotNow](err); !ok || again.After > 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+		}
+	}
+	fold(history[0])
+	look() // it is to be placed, and has been assigned meanwhile
+	fold(history[1])
+	look() // its agent is not there
+	if s, _, err := conversations.State(t.Context(), "org", "c"); err != nil || s.AssigneeID != "" {
+		t.Fatalf("%q has it, who is not there; %v", s.AssigneeID, err)
+	}
+}
+
+// upToDate is a directory that has seen everything.
+type upToDate struct{ fakeDirectory }
+
+func (upToDate) WaitFor(context.Context, uint64) error { return nil }
 
 // However much happens before the work is looked at, one look is asked for, and it is known what it must have seen.
 func TestOneLookIsAskedForAtATime(t *testing.T) {
