@@ -77,6 +77,8 @@ func (p patient) Append(ctx context.Context, writes ...eventlog.Write) ([]uint64
 		}
 		seqs, moved, err := p.find(ctx, writes)
 		switch {
+		case ctx.Err() != nil:
+			return nil, eventlog.ErrUnknownOutcome.WithCause(ctx.Err())
 		case err != nil || seqs != nil:
 			return seqs, err
 		case moved && refused:

@@ -142,16 +142,18 @@ func testExpectations(t *testing.T, l log, org string) {
 func testAtomicAcross(t *testing.T, l log, org string) {
 	t.Helper()
 	ann, bob, claim := customer(org, "ann"), customer(org, "bob"), events.Aggregate{Org: org, Kind: events.KindClaim, ID: "c"}
-	taken := eventlog.Write{Aggregate: claim, Drafts: []events.Draft{{
-		Metadata: events.Metadata{ID: "1", Time: time.Now(), Revision: 1}, Event: events.ClaimTaken{CustomerID: "ann", Type: "email"},
-	}}}
-	seqs := mustAppend(t, l, write(ann, 0, "a1", "a2"), taken)
+	take := func(id string) eventlog.Write {
+		return eventlog.Write{Aggregate: claim, Drafts: []events.Draft{{
+			Metadata: events.Metadata{ID: events.NewID(), Time: time.Now(), Revision: 1}, Event: events.ClaimTaken{CustomerID: id, Type: "email"},
+		}}}
+	}
+	seqs := mustAppend(t, l, write(ann, 0, "a1", "a2"), take("ann"))
 	if len(seqs) != 2 || seqs[1] != seqs[0]+1 {
 		t.Errorf("not contiguous: %v", seqs)
 	}
 	wantNames(t, mustRead(t, l, ann, seqs[0]-2), "a1", "a2")
 	// The claim is taken: the whole second append is nothing.
-	if _, err := l.Append(t.Context(), write(bob, 0, "b1"), taken); !errors.Is(err, eventlog.ErrConflict) {
+	if _, err := l.Append(t.Context(), write(bob, 0, "b1"), take("bob")); !errors.Is(err, eventlog.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
 	wantNames(t, mustRead(t, l, bob, 0))
