@@ -124,10 +124,13 @@ func (p *Pace) live() {
 func (p *Pace) target(group Group) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if group != Index && time.Since(p.lively) < liveSilence {
-		return liveTarget
+	switch {
+	case time.Since(p.lively) >= liveSilence:
+		return idleTarget
+	case group == Index:
+		return 2 * liveTarget
 	}
-	return idleTarget
+	return liveTarget
 }
 
 // mine tells whether a turn has been granted.
