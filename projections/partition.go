@@ -37,12 +37,13 @@ type partition struct {
 
 	low     *lane // the backlog; the only lane when it is closed up
 	live    *lane
-	from    uint64 // where live began
-	line    uint64 // what hold says, for this step
-	budget  budget // of a commit of backlog
-	now     budget // of one of live work
-	recalls budget // of live events in a commit of backlog, whose past may have to be read
-	turn    *turn  // that was asked for, or that is had; nil: neither
+	from    uint64        // where live began
+	line    uint64        // what hold says, for this step
+	budget  budget        // of a commit of backlog
+	now     budget        // of one of live work
+	recalls budget        // of live events in a commit of backlog, whose past may have to be read
+	target  time.Duration // of the last commit of backlog
+	turn    *turn         // that was asked for, or that is had; nil: neither
 
 	asked    time.Time // when operators' requests were looked for last
 	recorded time.Time // when progress was committed last

@@ -58,6 +58,11 @@ func (p *partition) present(ctx context.Context, live, low []*item) error {
 // first, but has at most half of it.
 func (p *partition) backlog(ctx context.Context) error {
 	defer p.endTurn()
+	target := p.cfg.Pace.target(p.cfg.Group)
+	if target < p.target { // the next commit must not be the long one that the last would have been
+		p.budget = max(smallest, p.budget*budget(target)/budget(p.target))
+	}
+	p.target = target
 	if err := p.fill(ctx, p.low, min(p.cfg.Limits.Window, 4*int(p.budget))); err != nil {
 		return err
 	}
@@ -71,7 +76,6 @@ func (p *partition) backlog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := p.cfg.Pace.target(p.cfg.Group)
 	p.recalls.adapt(len(live), time.Since(began), target/2, fewest, p.cfg.Limits.Batch)
 	return p.record(ctx, units, &p.budget, taken, target)
 }
