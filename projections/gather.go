@@ -13,16 +13,15 @@ import (
 )
 
 const (
-	recallers    = 8    // keys whose past is read at a time
-	eventBytes   = 1024 // what an event in a window takes besides its body, about
-	readPatience = 10 * time.Millisecond
+	recallers  = 8    // keys whose past is read at a time
+	eventBytes = 1024 // what an event in a window takes besides its body, about
 )
 
-// fill reads at least one block when there is room, and goes on until the lane has wanted items or some time has passed:
-// where a kind is rare, the search for it must not keep everything else waiting.
-func (p *partition) fill(ctx context.Context, l *lane, wanted int) error {
+// fill reads at least one block when there is room, and goes on until the lane has wanted items or its time is over: where
+// a kind is rare, the search for it must not keep everything else waiting.
+func (p *partition) fill(ctx context.Context, l *lane, wanted int, patience time.Duration) error {
 	began := time.Now()
-	for first := true; first || l.waiting < wanted && time.Since(began) < readPatience; first = false {
+	for first := true; first || l.waiting < wanted && time.Since(began) < patience; first = false {
 		end := min(l.end, p.line)
 		if l.next >= end || l.next > p.cfg.Log.Head() || len(l.window) >= p.cfg.Limits.Window || l.bytes >= p.cfg.Limits.Bytes {
 			return nil

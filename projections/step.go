@@ -18,7 +18,7 @@ func (p *partition) step(ctx context.Context) error {
 	if p.live != nil {
 		l, wanted = p.live, p.cfg.Limits.Window // up to the head: who is behind a flood is to be seen
 	}
-	if err := p.fill(ctx, l, wanted); err != nil {
+	if err := p.fill(ctx, l, wanted, liveTarget/2); err != nil {
 		return err
 	}
 	switch {
@@ -63,7 +63,7 @@ func (p *partition) backlog(ctx context.Context) error {
 		p.budget = max(smallest, p.budget*budget(target)/budget(p.target))
 	}
 	p.target = target
-	if err := p.fill(ctx, p.low, min(p.cfg.Limits.Window, 4*int(p.budget))); err != nil {
+	if err := p.fill(ctx, p.low, min(p.cfg.Limits.Window, 4*int(p.budget)), target/2); err != nil {
 		return err
 	}
 	var live []*item
