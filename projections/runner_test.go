@@ -16,7 +16,7 @@ import (
 )
 
 func memoryRunner(l *memoryLog, s Sink, limits Limits) *Runner {
-	return NewRunner(RunnerConfig{Name: "p", Kinds: []events.Kind{events.KindConversation}, Log: l, Sink: s, Limits: limits})
+	return memoryPaced(l, s, nil, limits)
 }
 
 func TestAFloodDelaysNobodyElse(t *testing.T) {

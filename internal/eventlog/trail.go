@@ -22,11 +22,8 @@ func (l *Log) newestOf(ctx context.Context, subject string) (e events.Recorded, 
 	return l.directGet(ctx, getRequest{Last: subject})
 }
 
-// at is the event at a sequence, which may have been erased. What the process has read for its projections is asked first.
+// at is the event at a sequence, which may have been erased.
 func (l *Log) at(ctx context.Context, sequence uint64) (e events.Recorded, found bool, err error) {
-	if e, found := l.blocks.peek(sequence); found {
-		return e, true, nil
-	}
 	e, found, err = l.directGet(ctx, getRequest{Sequence: sequence})
 	if err == nil && !found && l.replicated { // the replica that answered may lag
 		return l.leaderGet(ctx, getRequest{Sequence: sequence})
@@ -82,20 +79,16 @@ func wantedOf(t events.Trail, after uint64) []uint64 {
 	return t[:n]
 }
 
-// all gives the events at these sequences, in their order, up to the first that is not there.
+// all gives the events at these sequences, in their order, up to the first that is not there. The server is asked for what
+// the process has not read for its projections.
 func (l *Log) all(ctx context.Context, sequences []uint64) ([]events.Recorded, error) {
 	out := make([]events.Recorded, len(sequences))
 	there := make([]bool, len(sequences))
-	cached := true
-	for i, sequence := range sequences {
-		out[i], there[i] = l.blocks.peek(sequence)
-		cached = cached && there[i]
-	}
-	if cached {
-		return out, nil
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, sequence := range sequences {
+		if out[i], there[i] = l.blocks.peek(sequence); there[i] {
+			continue
+		}
 		group.Go(func() (err error) {
 			out[i], there[i], err = l.at(ctx, sequence)
 			return err
