@@ -13,6 +13,9 @@ func TestAHistoryReadInPartIsNotShown(t *testing.T) {
 	b := setup(t)
 	b.acme(t)
 	b.put(t, "acme", events.KindKey, "k1", events.KeyRevoked{})
+	if err := b.log.Wait(t.Context(), *b.end-1); err != nil { // the last event is history, and not yet to be heard
+		t.Fatal(err)
+	}
 	d := directory.New(&broken{Log: b.log, n: -1}, nil) // fails before the last of four
 	if err := d.Run(t.Context()); err == nil {
 		t.Fatal("no error")
