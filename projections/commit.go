@@ -7,6 +7,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
 )
 
 // apply commits units. When a commit fails for the events' sake, it finds the key at fault by halving, and parks that
@@ -89,7 +91,11 @@ func (p *partition) remember(now *Parked) {
 
 // commit writes units and the progress that they make in one step, and then believes it.
 func (p *partition) commit(ctx context.Context, units []*unit) error {
-	c := Commit{Ahead: map[string]uint64{}}
+	total := 0
+	for _, u := range units {
+		total += len(u.events)
+	}
+	c := Commit{Events: make([]events.Recorded, 0, total), Ahead: map[string]uint64{}}
 	for _, u := range units {
 		c.Events = append(c.Events, u.events...)
 		for _, i := range u.items {

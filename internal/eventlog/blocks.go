@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -134,6 +135,7 @@ func (b *blocks) extend(ctx context.Context, w *window, from uint64) (Block, boo
 	if epoch != b.epoch {
 		return Block{}, false, nil // something was erased meanwhile
 	}
+	w.events = slices.Grow(w.events, len(found))
 	for _, e := range found {
 		if e.Sequence >= w.next { // live events may have come in between
 			b.add(w, e)
@@ -231,6 +233,7 @@ func (l *Log) stretch(ctx context.Context, start, end uint64) ([]events.Recorded
 	if err != nil {
 		return nil, 0, err
 	}
+	l.metrics.fetched.Add(float64(len(p.events)))
 	next := start
 	for i, e := range p.events {
 		if e.Sequence >= end {

@@ -14,6 +14,7 @@ type metrics struct {
 	batches     prometheus.Counter
 	refused     *prometheus.CounterVec
 	failed      *prometheus.CounterVec
+	fetched     prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -36,6 +37,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "tidemark_log_append_failures_total", Help: "Appends that did not succeed, by the code that their caller was told.",
 		}, []string{"code"})),
 	}
+	m.fetched = register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_log_fetched_events_total", Help: "Events that consumers of this process had to ask the server for, all others being in memory.",
+	}))
 	sent = register(r, sent)
 	m.plains, m.batches = sent.WithLabelValues("plain"), sent.WithLabelValues("batch")
 	return m

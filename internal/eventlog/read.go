@@ -132,8 +132,11 @@ func (l *Log) page(ctx context.Context, filter string, from uint64, limit, maxBy
 // directPage asks any replica.
 func (l *Log) directPage(ctx context.Context, filter string, from uint64, limit, maxBytes int) (page, error) {
 	var p page
+	if filter == "" {
+		p.events = make([]events.Recorded, 0, min(limit, windowEvents)) // most of the log is where it is asked for
+	}
 	ask := getRequest{Sequence: max(1, from), Next: filter, Batch: limit, MaxBytes: maxBytes}
-	again := func() { p = page{} }
+	again := func() { p = page{events: p.events[:0]} }
 	err := l.requests.ask(ctx, subjectDirect, ask, again, func(m *nats.Msg) (bool, error) {
 		switch status := m.Header.Get(headerStatus); status {
 		case "":

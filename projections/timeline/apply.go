@@ -78,7 +78,7 @@ type fate struct {
 }
 
 func sortOut(in []events.Recorded) (*batch, error) {
-	b := &batch{opened: map[key]string{}, fates: map[key]fate{}}
+	b := &batch{events: make([]events.Recorded, 0, len(in)), opened: map[key]string{}, fates: map[key]fate{}}
 	for _, r := range in {
 		k := key{r.Org, r.Aggregate.ID}
 		switch e := r.Event.(type) {
