@@ -43,7 +43,7 @@ func newRig(t *rapid.T, ctx context.Context) *rig {
 		LiveAfter: uint64(rapid.IntRange(1, 30).Draw(t, "live_after")), Parked: 1000, Attempts: 2,
 	}
 	g.cfg.Limits.defaults()
-	g.cfg.Pace = newPace(1)
+	g.cfg.Pace = NewPace(1)
 	g.hold.Store(math.MaxUint64)
 	return g
 }

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"cmp"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -16,8 +15,8 @@ const (
 
 // Pace shares the processors of a process between the backlogs of its projections. A backlog is worked on in turns, for
 // more of them at a time than there are processors only make each slower, its commits smaller, and its rows be written
-// more often. While any projection of the process has live work there is one turn at a time, and a short one, so that
-// what happens now finds a free processor. Live work itself waits for no turn.
+// more often. While any projection of the process has live work there is one turn at a time, a short one, and after it
+// a rest as long, so that what happens now finds a free processor. Live work itself waits for no turn.
 //
 // Who works on the same store is a group, and within it whoever is furthest behind is next. So all stay close together:
 // the log is read and decoded once for all of them, and what a reactor does about the past meets read models that have
@@ -29,6 +28,7 @@ type Pace struct {
 	waiting []*turn
 	spent   map[Group]time.Duration
 	lively  time.Time // when there was live work last
+	rested  time.Time // when the next turn may begin
 }
 
 // Group is projections that take their turns in common.
@@ -43,10 +43,10 @@ const (
 // shares are how many times the time of the index others get, when all have work.
 var shares = map[Group]time.Duration{Tables: 3, Index: 1}
 
-// NewPace makes a pace for this process' processors.
-func NewPace() *Pace { return newPace(runtime.GOMAXPROCS(0)) }
-
-func newPace(slots int) *Pace { return &Pace{slots: slots, spent: map[Group]time.Duration{}} }
+// NewPace makes a pace for so many processors.
+func NewPace(processors int) *Pace {
+	return &Pace{slots: processors, spent: map[Group]time.Duration{}}
+}
 
 // turn is a partition's wish to work on its backlog, and then its right to.
 type turn struct {
@@ -75,8 +75,22 @@ func (p *Pace) end(t *turn) {
 		return
 	}
 	p.busy--
-	p.spend(t.group, time.Since(t.began))
+	took := time.Since(t.began)
+	p.spend(t.group, took)
+	if p.isLively() {
+		p.rest(took)
+	}
 	p.grant()
+}
+
+// rest lets no turn begin for a while.
+func (p *Pace) rest(d time.Duration) {
+	p.rested = time.Now().Add(d)
+	time.AfterFunc(d, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.grant()
+	})
 }
 
 // spend books a turn. A group that had no work for a while has saved up nothing for later.
@@ -94,7 +108,7 @@ func (p *Pace) spend(group Group, took time.Duration) {
 
 // grant lets as many begin as there is room for.
 func (p *Pace) grant() {
-	for len(p.waiting) > 0 && p.busy < p.width() {
+	for len(p.waiting) > 0 && p.busy < p.width() && !time.Now().Before(p.rested) {
 		next := slices.MinFunc(p.waiting, func(a, b *turn) int {
 			return cmp.Or(cmp.Compare(p.spent[a.group], p.spent[b.group]), cmp.Compare(a.at, b.at))
 		})
@@ -106,11 +120,14 @@ func (p *Pace) grant() {
 }
 
 func (p *Pace) width() int {
-	if time.Since(p.lively) < liveSilence {
+	if p.isLively() {
 		return 1
 	}
 	return p.slots
 }
+
+// isLively tells whether any projection has live work.
+func (p *Pace) isLively() bool { return time.Since(p.lively) < liveSilence }
 
 // live notes that there is live work now.
 func (p *Pace) live() {
@@ -125,7 +142,7 @@ func (p *Pace) target(group Group) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case time.Since(p.lively) >= liveSilence:
+	case !p.isLively():
 		return idleTarget
 	case group == Index:
 		return 2 * liveTarget

@@ -37,7 +37,7 @@ func order(t *testing.T, p *Pace, turns map[string]*turn) []string {
 // Whoever is furthest behind is next.
 func TestTurnsGoToTheFurthestBehind(t *testing.T) {
 	t.Parallel()
-	p := newPace(1)
+	p := NewPace(1)
 	first := p.ask(Tables, 50)
 	turns := map[string]*turn{"at 9": p.ask(Tables, 9), "at 2": p.ask(Tables, 2), "at 7": p.ask(Tables, 7)}
 	p.end(first)
@@ -50,7 +50,7 @@ func TestTurnsGoToTheFurthestBehind(t *testing.T) {
 func TestGroupsShareTheTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(1)
+		p := NewPace(1)
 		takes := map[Group]time.Duration{Tables: 20 * time.Millisecond, Index: 300 * time.Millisecond}
 		share := func(span time.Duration, groups ...Group) map[Group]time.Duration {
 			work := map[Group]time.Duration{}
@@ -79,10 +79,32 @@ func TestGroupsShareTheTime(t *testing.T) {
 	})
 }
 
+// While there is live work half of the time is its own.
+func TestTheBacklogRestsBesideLiveWork(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPace(2)
+		p.live()
+		a, b := p.ask(Tables, 1), p.ask(Index, 2)
+		const took = 30 * time.Millisecond
+		time.Sleep(took) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		p.end(a)
+		time.Sleep(took - 1) //nolint:forbidigo // as above
+		if b.mine() {
+			t.Error("the next turn began before its time")
+		}
+		time.Sleep(1) //nolint:forbidigo // as above
+		synctest.Wait()
+		if !b.mine() {
+			t.Error("the next turn did not begin")
+		}
+	})
+}
+
 // Who no longer wants a turn is not waited for.
 func TestATurnThatIsGivenUp(t *testing.T) {
 	t.Parallel()
-	p := newPace(1)
+	p := NewPace(1)
 	first, second, third := p.ask(Tables, 1), p.ask(Tables, 2), p.ask(Tables, 3)
 	p.end(second)
 	p.end(first)
@@ -99,7 +121,7 @@ func TestATurnThatIsGivenUp(t *testing.T) {
 func TestOneTurnAtATimeWhileThereIsLiveWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(2)
+		p := NewPace(2)
 		a, b, c := p.ask(Tables, 1), p.ask(Tables, 2), p.ask(Tables, 3)
 		if !a.mine() || !b.mine() || c.mine() || p.target(Tables) != idleTarget {
 			t.Fatal("want two turns of two processors, and long ones")
@@ -125,7 +147,7 @@ func TestOneTurnAtATimeWhileThereIsLiveWork(t *testing.T) {
 func TestLiveWorkWaitsForNoTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, s, pace := newMemoryLog(1), newMemorySink(), newPace(1)
+		l, s, pace := newMemoryLog(1), newMemorySink(), NewPace(1)
 		for i := range 10_000 {
 			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
 		}
@@ -155,7 +177,7 @@ func TestLiveWorkWaitsForNoTurn(t *testing.T) {
 func TestAFloodLeavesTheLiveLaneToOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, s, pace := newMemoryLog(1), newMemorySink(), newPace(1)
+		l, s, pace := newMemoryLog(1), newMemorySink(), NewPace(1)
 		for range 2_000 {
 			l.append(conversation("flood", "a"), tagged)
 		}
@@ -193,7 +215,7 @@ func memoryPaced(l *memoryLog, s Sink, pace *Pace, limits Limits) *Runner {
 func TestPeopleGoBeforeMachines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, s, pace := newMemoryLog(1), newMemorySink(), newPace(1)
+		l, s, pace := newMemoryLog(1), newMemorySink(), NewPace(1)
 		for i := range 10_000 {
 			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -75,7 +76,7 @@ func NewRunner(cfg RunnerConfig) *Runner {
 	}
 	cfg.Group = cmp.Or(cfg.Group, Tables)
 	if cfg.Pace == nil {
-		cfg.Pace = NewPace()
+		cfg.Pace = NewPace(runtime.GOMAXPROCS(0))
 	}
 	n := cfg.Log.Partitions()
 	r := &Runner{cfg: cfg, gauges: make([]*gauge, n), holds: make([]atomic.Uint64, n)}

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -78,7 +80,7 @@ type desk struct {
 
 // openDesk opens what the targets share.
 func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err error) {
-	d := &desk{config: c, logger: logger, registry: prometheus.NewRegistry(), pace: projections.NewPace()}
+	d := &desk{config: c, logger: logger, registry: prometheus.NewRegistry(), pace: projections.NewPace(runtime.GOMAXPROCS(0))}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close(context.WithoutCancel(ctx)))
@@ -180,6 +182,17 @@ func (d *desk) migrate(ctx context.Context, find func(ctx context.Context) (stri
 	return postgres.Migrate(ctx, url, migrations.Files)
 }
 
+// moreThreads lets more goroutines run at a time than there are processors, where some only compute: the search index,
+// backlogs, the collector. A goroutine gives its thread up after 10 ms, and what happens now would wait for that at each
+// of its many short steps. Threads are scheduled by the kernel, which prefers those that have slept. An environment that
+// sets GOMAXPROCS has the last word.
+func moreThreads() {
+	const factor = 4
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(factor * runtime.GOMAXPROCS(0))
+	}
+}
+
 // wire makes the targets of this process. The order means nothing: none of them needs another.
 func (d *desk) wire() error {
 	mux := http.NewServeMux()
@@ -200,6 +213,9 @@ func (d *desk) wire() error {
 		if err := t.wire(mux); err != nil {
 			return fmt.Errorf("start %s: %w", t.name, err)
 		}
+	}
+	if d.has("projections") || d.has("routing") || d.has("workflow") || d.has("search-indexer") {
+		moreThreads()
 	}
 	if !d.has("api") { // the api has these pages itself
 		ops := web.NewOps(d.logger, d.registry, d.allChecks()...)
