@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,34 +16,7 @@ const (
 	eventBytes = 1024 // what an event in a window takes besides its body, about
 )
 
-// fill reads at least one block when there is room, and goes on until the lane has wanted items or its time is over: where
-// a kind is rare, the search for it must not keep everything else waiting.
-func (p *partition) fill(ctx context.Context, l *lane, wanted int, patience time.Duration) error {
-	began := time.Now()
-	for first := true; first || l.waiting < wanted && time.Since(began) < patience; first = false {
-		end := min(l.end, p.line)
-		if l.next >= end || l.next > p.cfg.Log.Head() || len(l.window) >= p.cfg.Limits.Window || l.bytes >= p.cfg.Limits.Bytes {
-			return nil
-		}
-		b, err := p.cfg.Log.Block(ctx, l.next)
-		if err != nil {
-			return fmt.Errorf("read the log from %d: %w", l.next, err)
-		}
-		if b.Next == l.next {
-			return nil
-		}
-		l.add(b, end, p.wants)
-	}
-	return nil
-}
-
-func (p *partition) wants(r *events.Recorded) bool {
-	if r.Partition != p.id {
-		return false
-	}
-	p.seen = max(p.seen, r.Sequence)
-	return p.kinds[r.Kind]
-}
+func (p *partition) wants(r *events.Recorded) bool { return r.Partition == p.id && p.kinds[r.Kind] }
 
 // gather sorts events that were taken by key, those of the live lane before those of the backlog. taken counts them, with
 // those that turned out to be covered already and those that live ones rest on.

@@ -44,6 +44,7 @@ type partition struct {
 	recalls budget        // of live events in a commit of backlog, whose past may have to be read
 	target  time.Duration // of the last commit of backlog
 	turn    *turn         // that was asked for, or that is had; nil: neither
+	aside   *reading      // for the turn; nil: none
 
 	asked    time.Time // when operators' requests were looked for last
 	recorded time.Time // when progress was committed last
@@ -91,6 +92,7 @@ func (p *partition) drive(ctx context.Context) error {
 		return err
 	}
 	defer p.endTurn()
+	defer p.endReading()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

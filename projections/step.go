@@ -11,7 +11,7 @@ import (
 func (p *partition) step(ctx context.Context) error {
 	p.line = p.hold.Load()
 	p.arrange()
-	if p.turn != nil && p.turn.mine() {
+	if p.turn != nil && p.turn.mine() && (p.live == nil || p.prepared(ctx)) {
 		return p.backlog(ctx) // live work waits for one commit, and a short one; so the backlog always moves
 	}
 	l, wanted := p.low, smallest
@@ -63,7 +63,7 @@ func (p *partition) backlog(ctx context.Context) error {
 		p.budget = max(smallest, p.budget*budget(target)/budget(p.target))
 	}
 	p.target = target
-	if err := p.fill(ctx, p.low, min(p.cfg.Limits.Window, 4*int(p.budget)), target/2); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return err
 	}
 	var live []*item
@@ -98,14 +98,18 @@ func (p *partition) record(ctx context.Context, units []*unit, b *budget, taken 
 	return nil
 }
 
-// await waits for the backlog's turn, or for something to happen.
+// await waits for the backlog's turn, and then for its piece, or for something to happen.
 func (p *partition) await(ctx context.Context) error {
 	if p.turn == nil {
 		low, _ := p.low.low()
 		p.turn = p.cfg.Pace.ask(p.cfg.Group, low)
 	}
+	next := p.turn.granted
 	if p.turn.mine() {
-		return nil
+		if p.aside == nil {
+			return nil
+		}
+		next = p.aside.done
 	}
 	wait := p.untilRecord()
 	if wait == 0 {
@@ -120,7 +124,7 @@ func (p *partition) await(ctx context.Context) error {
 	}
 	var err error
 	select {
-	case <-p.turn.granted:
+	case <-next:
 	case <-waiting.Done():
 	case err = <-grown:
 	}
