@@ -75,7 +75,7 @@ func (p *partition) pasts(ctx context.Context, live []*item) (map[string][]event
 			continue
 		}
 		reach[i.key] = i.event.Sequence
-		if last[i.key] != nil || !p.follows(i.event, through) {
+		if last[i.key] != nil || !follows(i.event, through) {
 			last[i.key] = i.event
 		}
 	}
@@ -98,10 +98,28 @@ func (p *partition) pasts(ctx context.Context, live []*item) (map[string][]event
 	return out, group.Wait()
 }
 
-// follows tells whether no event of the key stands between what was applied and this one. What is not urgent is taken in
-// order, after all that is: then it is enough that something of the live lane was applied, or all before it.
-func (p *partition) follows(r *events.Recorded, through uint64) bool {
-	return r.Revision == 1 || r.Before[0] > 0 && r.Before[0] <= through || !urgent(r) && through >= p.from-1
+// promoted tells whether the live lane has events that are not urgent and rest on nothing that was not applied. Others
+// wait for the backlog, which comes to what they rest on: to look for it in the log would cost more, and delay all else.
+func (p *partition) promoted() bool {
+	if p.live == nil {
+		return false
+	}
+	reach := map[string]uint64{} // of the key, with the items before
+	p.live.promote(func(i *item) bool {
+		through := max(p.appliedOf(i.key), reach[i.key])
+		_, parked := p.parked[i.key]
+		if !parked && i.event.Sequence > through && !follows(i.event, through) {
+			return false
+		}
+		reach[i.key] = i.event.Sequence
+		return true
+	})
+	return p.live.rest.waiting > 0
+}
+
+// follows tells whether no event of the key stands between what was applied and this one.
+func follows(r *events.Recorded, through uint64) bool {
+	return r.Revision == 1 || r.Before[0] > 0 && r.Before[0] <= through
 }
 
 // recall adds what a key's live event rests on, through that event.

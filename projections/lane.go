@@ -2,6 +2,7 @@ package projections
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -51,6 +52,7 @@ type lane struct {
 	end     uint64 // first sequence that is not the lane's
 	window  []*item
 	urgent  queue     // of a live lane: what goes first; an event before it in its key is applied with it
+	later   []*item   // of a live lane: what is not urgent and waits until what it rests on was applied
 	rest    queue     // everything else
 	sorts   bool      // urgent from the rest
 	waiting int       // items nobody has taken
@@ -94,11 +96,25 @@ func (l *lane) push(r *events.Recorded) {
 	l.window = append(l.window, i)
 	l.bytes += r.Size + eventBytes
 	l.waiting++
-	if l.sorts && urgent(r) {
+	switch {
+	case !l.sorts:
+		l.rest.push(i)
+	case urgent(r):
 		l.urgent.push(i)
-		return
+	default:
+		l.later = append(l.later, i)
 	}
-	l.rest.push(i)
+}
+
+// promote lets those take their turn that need wait no longer.
+func (l *lane) promote(ready func(*item) bool) {
+	l.later = slices.DeleteFunc(l.later, func(i *item) bool {
+		if !ready(i) {
+			return false
+		}
+		l.rest.push(i)
+		return true
+	})
 }
 
 // plain is the lane without an order of its own: all in the log's.
@@ -121,12 +137,11 @@ func (l *lane) takeUrgent(n int) []*item {
 	return out
 }
 
-// take removes up to n items, those that go first before others.
+// take removes up to n items that are not urgent.
 func (l *lane) take(n int) []*item {
-	out := l.takeUrgent(n)
-	more := l.rest.take(n - len(out))
-	l.waiting -= len(more)
-	return append(out, more...)
+	out := l.rest.take(n)
+	l.waiting -= len(out)
+	return out
 }
 
 func (q *queue) push(i *item) {

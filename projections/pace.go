@@ -11,6 +11,7 @@ const (
 	idleTarget  = 250 * time.Millisecond // of a backlog commit, when only throughput counts
 	liveTarget  = 20 * time.Millisecond  // and while there is live work: that waits for the commit before its own
 	liveSilence = 2 * time.Second        // without live work, after which only throughput counts
+	longestRest = 5 * liveTarget         // between two turns while there is live work
 )
 
 // Pace shares the processors of a process between the backlogs of its projections. A backlog is worked on in turns, for
@@ -78,7 +79,7 @@ func (p *Pace) end(t *turn) {
 	took := time.Since(t.began)
 	p.spend(t.group, took)
 	if p.isLively() {
-		p.rest(took)
+		p.rest(min(took, longestRest))
 	}
 	p.grant()
 }

@@ -247,3 +247,81 @@ func TestPeopleGoBeforeMachines(t *testing.T) {
 		}
 	})
 }
+
+// What automations do about a conversation that is still in the backlog waits for the backlog to come to it, and nothing
+// is looked for in the log; what rests on nothing of the kind takes the next turn.
+func TestMachinesWaitForWhatTheyRestOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s, pace := newMemoryLog(1), newMemorySink(), NewPace(1)
+		old, placed := conversation("o", "old"), conversation("o", "placed")
+		want := []uint64{}
+		for i := range 10_000 {
+			l.append(conversation("o", fmt.Sprint("c", i%50)), tagged)
+			if i%1000 == 999 {
+				want = append(want, l.append(old, tagged))
+			}
+		}
+		first := pace.ask(Tables, 0)
+		stop := start(t, memoryPaced(l, s, pace, Limits{}))
+		synctest.Wait()
+		l.depth = 1
+		want = append(want, l.append(old, tagged))
+		machine := l.append(placed, tagged)
+		synctest.Wait()
+		pace.end(first)
+		next := pace.ask(Tables, 0) // after one turn of the backlog
+		synctest.Wait()
+		if !next.mine() {
+			t.Fatal("the backlog has not ended its turn")
+		}
+		state, rows, _ := s.view(0)
+		if got := rows[placed.String()]; !slices.Equal(got, []uint64{machine}) {
+			t.Errorf("what rests on nothing has %v, want %d", got, machine)
+		}
+		if got := rows[old.String()]; len(got) > 0 || state.Progress.Checkpoint >= want[0] {
+			t.Errorf("after %+v what rests on the backlog has %v", state.Progress, got)
+		}
+		pace.end(next)
+		time.Sleep(beat) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		stop()
+		state, rows, _ = s.view(0)
+		if got := rows[old.String()]; !slices.Equal(got, want) || state.Progress.Checkpoint != l.Head() {
+			t.Errorf("not all is done, or not in order: %v, want %v; %+v", got, want, state.Progress)
+		}
+		if l.reads > 0 {
+			t.Errorf("%d histories were read", l.reads)
+		}
+	})
+}
+
+// The live lane is full of what automations did about the past. What people do is still live work.
+func TestWhatWaitsDoesNotFillTheLiveLane(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, s, pace := newMemoryLog(1), newMemorySink(), NewPace(1)
+		old, ann := conversation("o", "old"), conversation("o", "ann")
+		for range 10_000 {
+			l.append(old, tagged)
+		}
+		other := pace.ask(Index, 0) // there is no turn
+		stop := start(t, memoryPaced(l, s, pace, Limits{Window: 128}))
+		synctest.Wait()
+		l.depth = 1
+		for range 500 {
+			l.append(old, tagged)
+		}
+		l.depth = 0
+		message := l.append(ann, tagged)
+		time.Sleep(beat) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		if _, rows, _ := s.view(0); !slices.Equal(rows[ann.String()], []uint64{message}) {
+			t.Errorf("ann's conversation has %v, want %d", rows[ann.String()], message)
+		}
+		pace.end(other)
+		time.Sleep(beat) //nolint:forbidigo // in a bubble this moves the clock, and takes no time
+		stop()
+		if state, rows, _ := s.view(0); len(rows[old.String()]) != 10_500 || state.Progress.Checkpoint != l.Head() {
+			t.Errorf("%d of 10500 are done, %+v", len(rows[old.String()]), state.Progress)
+		}
+	})
+}

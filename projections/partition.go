@@ -13,7 +13,6 @@ import (
 const (
 	beat         = time.Second           // how often operators' requests are looked for, and the store is known to be there
 	smallest     = 128                   // events that a commit may always hold: most of a small commit's cost is the commit
-	fewest       = 8                     // live events that a commit of backlog may always hold
 	flushPause   = 20 * time.Millisecond // between two records of progress alone
 	headPatience = 5 * time.Second
 	unread       = 16 // times the lag that opens the live lane: so much may wait to be read in it
@@ -35,16 +34,15 @@ type partition struct {
 	pruneAt   int
 	seen      uint64 // newest sequence of this partition that was read, of whatever kind
 
-	low     *lane // the backlog; the only lane when it is closed up
-	live    *lane
-	from    uint64        // where live began
-	line    uint64        // what hold says, for this step
-	budget  budget        // of a commit of backlog
-	now     budget        // of one of live work
-	recalls budget        // of live events in a commit of backlog, whose past may have to be read
-	target  time.Duration // of the last commit of backlog
-	turn    *turn         // that was asked for, or that is had; nil: neither
-	aside   *reading      // for the turn; nil: none
+	low    *lane // the backlog; the only lane when it is closed up
+	live   *lane
+	from   uint64        // where live began
+	line   uint64        // what hold says, for this step
+	budget budget        // of a commit of backlog
+	now    budget        // of one of live work
+	target time.Duration // of the last commit of backlog
+	turn   *turn         // that was asked for, or that is had; nil: neither
+	aside  *reading      // for the turn; nil: none
 
 	asked    time.Time // when operators' requests were looked for last
 	recorded time.Time // when progress was committed last
@@ -61,7 +59,7 @@ func (p *partition) resume(ctx context.Context) error {
 		p.parked = map[string]Parked{}
 	}
 	p.pruneAt, p.line = 1024, p.hold.Load()
-	p.budget, p.now, p.recalls = smallest, smallest, fewest
+	p.budget, p.now = smallest, smallest
 	p.low = newLane(s.Progress.Checkpoint+1, open)
 	if s.Progress.LiveFrom != 0 {
 		p.from = s.Progress.LiveFrom
@@ -114,8 +112,8 @@ func (p *partition) drive(ctx context.Context) error {
 	}
 }
 
-// arrange opens the live lane when the lag is large, opens it anew when it has itself fallen behind, and closes the
-// lanes up when the backlog has reached the place where the live lane began.
+// arrange opens the live lane when the lag is large, opens it anew when it has itself fallen behind or is full of what
+// must wait, and closes the lanes up when the backlog has reached the place where the live lane began.
 func (p *partition) arrange() {
 	if p.live != nil && p.low.finished() {
 		p.low, p.live, p.from = p.live.plain(), nil, 0
@@ -133,7 +131,8 @@ func (p *partition) arrange() {
 	lag := head - min(low, head)
 	old := last.oldest()
 	tooOld := lag > after/16 && !old.IsZero() && time.Since(old) > p.cfg.Limits.LiveAge
-	if lag <= after && (p.live != nil || !tooOld) {
+	full := p.live != nil && p.live.urgent.waiting == 0 && p.full(p.live)
+	if lag <= after && !full && (p.live != nil || !tooOld) {
 		return
 	}
 	// An older live lane is forgotten, and what it had not done is backlog. What it had is in p.ahead. The new one goes on

@@ -51,6 +51,11 @@ func (p *partition) read(ctx context.Context, s stretch) (blocks []Block, err er
 	return blocks, nil
 }
 
+// full tells whether a lane has no room.
+func (p *partition) full(l *lane) bool {
+	return len(l.window) >= p.cfg.Limits.Window || l.bytes >= p.cfg.Limits.Bytes
+}
+
 // fill reads into a lane.
 func (p *partition) fill(ctx context.Context, l *lane, wanted int, patience time.Duration) error {
 	blocks, err := p.read(ctx, p.stretch(l, wanted, patience))

@@ -29,7 +29,7 @@ func (p *partition) step(ctx context.Context) error {
 	}
 	p.report(PhaseRunning)
 	p.settle()
-	if p.more(p.low) || p.live != nil && p.live.waiting > 0 {
+	if p.more(p.low) || p.promoted() {
 		return p.await(ctx)
 	}
 	p.endTurn()
@@ -54,7 +54,7 @@ func (p *partition) present(ctx context.Context, live, low []*item) error {
 	return p.record(ctx, units, &p.now, taken, liveTarget)
 }
 
-// backlog applies the next piece of the backlog, and ends the turn. What waits in the live lane and is not urgent goes
+// backlog applies the next piece of the backlog, and ends the turn. What is ready in the live lane and not urgent goes
 // first, but has at most half of it.
 func (p *partition) backlog(ctx context.Context) error {
 	defer p.endTurn()
@@ -68,15 +68,13 @@ func (p *partition) backlog(ctx context.Context) error {
 	}
 	var live []*item
 	room := int(p.budget)
-	if p.live != nil {
-		live = p.live.take(min(room/2, int(p.recalls)))
+	if p.promoted() {
+		live = p.live.take(room / 2)
 	}
-	began := time.Now()
 	units, taken, err := p.gather(ctx, live, p.low.take(room-len(live)))
 	if err != nil {
 		return err
 	}
-	p.recalls.adapt(len(live), time.Since(began), target/2, fewest, p.cfg.Limits.Batch)
 	return p.record(ctx, units, &p.budget, taken, target)
 }
 
