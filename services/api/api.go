@@ -55,6 +55,7 @@ type Service struct {
 	spec    []byte
 	*kinds
 	streams *web.Streams
+	places  *places
 }
 
 // New makes the service. Its Handler answers at once; Run is needed to end the streams in time.
@@ -80,6 +81,7 @@ func New(d Deps) (*Service, error) {
 		limiter: web.NewLimiter(d.Limit),
 		kinds:   newKinds(d.Loop),
 		streams: web.NewStreams(d.Logger, d.Heartbeat),
+		places:  newPlaces(d.Log),
 	}
 	mux := http.NewServeMux()
 	s.api = newHuma(mux)
