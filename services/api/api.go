@@ -29,6 +29,7 @@ type Deps struct {
 	Directory   Directory
 	Intake      Intake
 	Eraser      Eraser
+	Presence    Presence // nil: streams say nothing of who is at their desk
 	Reads       Reads
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
 	Models      []string            // the projections that /v1/admin/lag tells of; each can be rebuilt

@@ -53,6 +53,11 @@ type Directory interface {
 	Settings(org string) directory.Settings
 }
 
+// Presence is told who is at their desk.
+type Presence interface {
+	Opened(org, agent string) (closed func())
+}
+
 // Intake takes first messages.
 type Intake interface {
 	Open(ctx context.Context, org string, m command.Meta, r intake.Request) (intake.Opened, error)

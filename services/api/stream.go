@@ -40,6 +40,7 @@ type StreamInput struct {
 	After        string        `query:"after" maxLength:"200" doc:"The same, for who cannot set the header, such as the first request of a browser."`
 	Conversation string        `query:"conversation" maxLength:"64" doc:"Only this conversation."`
 	Assignee     string        `query:"assignee" maxLength:"64" doc:"Only conversations of this agent, each for as long as they are: the event that takes one away is the last of it. Id, me, or none."`
+	Watch        bool          `query:"watch" doc:"Only watch: the stream does not say that its agent is at their desk."`
 	Queue        string        `query:"queue" maxLength:"64" doc:"Only conversations in this queue, in the same way. Id, or none."`
 	Kind         []events.Kind `query:"kind" enum:"conversation,customer,agent,queue" maxItems:"4" doc:"Only these kinds; with an assignee or a queue conversations alone, unless others are named here."`
 }
@@ -48,7 +49,8 @@ func (s *Service) registerStream() {
 	add(s, operation{
 		id: "stream", method: http.MethodGet, path: "/v1/stream", tag: "Stream",
 		summary: "Follow what happens, live",
-		doc: "Server-sent events, straight from the log. Each event's id is its position; Last-Event-ID resumes without a gap, however " +
+		doc: "An agent is at their desk while a stream of one of their keys is open, unless it only watches. " +
+			"Server-sent events, straight from the log. Each event's id is its position; Last-Event-ID resumes without a gap, however " +
 			"long the absence. Without a position the stream begins now, and says where that is. An id without data moves the place to resume from, as " +
 			"browsers understand it. A reader that is too slow is cut off and resumes by its last id. The stream ends when its key stops working, and " +
 			"with the event reconnect when the server stops: wait its after_ms, and connect again.",
@@ -66,10 +68,13 @@ func (s *Service) stream(ctx context.Context, in *StreamInput) (*huma.StreamResp
 	if err != nil {
 		return nil, err
 	}
-	scope := in.scope(c)
+	scope, watch := in.scope(c), in.Watch
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
 		err := s.streams.Serve(w, r, func() error { return s.stillWorks(c) }, func(ctx context.Context, out *web.Stream) error {
+			if s.Presence != nil && !watch {
+				defer s.Presence.Opened(c.OrgID, c.AgentID)()
+			}
 			if err := out.Begin(s.Log.Position(events.Aggregate{Org: c.OrgID}, after)); err != nil {
 				return err
 			}

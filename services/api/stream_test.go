@@ -155,6 +155,43 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 	}
 }
 
+// desks counts the streams of agents who are at their desk.
+type desks struct {
+	mu     sync.Mutex
+	open   map[string]int
+	closed chan string
+}
+
+func (d *desks) Opened(org, id string) func() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[org+"/"+id]++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.open[org+"/"+id]--
+		d.closed <- org + "/" + id
+	}
+}
+
+// TestAStreamSaysWhoIsAtTheirDesk: for as long as it is open, unless it only watches.
+func TestAStreamSaysWhoIsAtTheirDesk(t *testing.T) {
+	t.Parallel()
+	there := &desks{open: map[string]int{}, closed: make(chan string, 9)}
+	b := setup(t, func(_ *bundle, d *api.Deps) { d.Presence = there })
+	b.marks(b.acme.adminKey, "?watch=true")(0)
+	b.marks(b.acme.userKey, "")(0)
+	there.mu.Lock()
+	if len(there.open) != 1 || there.open["acme/"+b.acme.agent] != 1 {
+		t.Errorf("%v", there.open)
+	}
+	there.mu.Unlock()
+	b.server.CloseClientConnections()
+	if who := <-there.closed; who != "acme/"+b.acme.agent {
+		t.Errorf("%s left", who)
+	}
+}
+
 // brokenTail is a log that cannot be followed.
 type brokenTail struct{ *eventlog.Log }
 
