@@ -7,6 +7,8 @@ func init() {
 	register[AgentCapacitySet]("How many open conversations the agent may hold at once.")
 	register[AgentSkillsSet]("The agent's skills, all of them.")
 	register[AgentPresenceSet]("The agent became online, away or offline.")
+	register[AgentConnected]("The first of the agent's streams was opened: they are at their desk.")
+	register[AgentDisconnected]("None of the agent's streams has been open for a while: they left their desk.")
 	register[AgentDeactivated]("The agent no longer works at the desk; keys stop working.")
 	register[KeyIssued]("An API key was issued to an agent. Only a hash of it is kept.")
 	register[KeyRevoked]("The API key no longer works.")
@@ -65,6 +67,18 @@ type AgentPresenceSet struct {
 	Reason   string   `json:"reason"`
 }
 
+// AgentConnected says that the agent is at their desk. Presence is what they are from now on: what they said last, online
+// when they never said anything.
+type AgentConnected struct {
+	Presence Presence `json:"presence"`
+}
+
+// AgentDisconnected says that the agent is not at their desk any more. They are offline until they come back, or say
+// otherwise.
+type AgentDisconnected struct {
+	Reason string `json:"reason"`
+}
+
 // AgentDeactivated ends the agent's work at the desk.
 type AgentDeactivated struct {
 	Reason string `json:"reason"`
@@ -100,6 +114,12 @@ func (AgentSkillsSet) EventType() string { return "agent.skills_set.v1" }
 
 // EventType is on disk.
 func (AgentPresenceSet) EventType() string { return "agent.presence_set.v1" }
+
+// EventType is on disk.
+func (AgentConnected) EventType() string { return "agent.connected.v1" }
+
+// EventType is on disk.
+func (AgentDisconnected) EventType() string { return "agent.disconnected.v1" }
 
 // EventType is on disk.
 func (AgentDeactivated) EventType() string { return "agent.deactivated.v1" }

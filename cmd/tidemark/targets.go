@@ -25,6 +25,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/intake"
 	"github.com/tidemark-desk/tidemark/internal/postgres"
+	"github.com/tidemark-desk/tidemark/internal/presence"
 	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/internal/web"
 	"github.com/tidemark-desk/tidemark/projections"
@@ -325,10 +326,14 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 }
 
 func (d *desk) wireAPI(mux *http.ServeMux) error {
+	there := presence.New(presence.Deps{
+		Conn: d.log.Conn(), Agents: aggregates.Agents(d.loop), Directory: d.directory, Logger: d.logger.With("part", "presence"),
+	})
+	d.group.Go("presence", there.Run)
 	freshness := projections.NewFreshness(d.reads, d.log)
 	finder := &search.Client{Conn: d.log.Conn()}
 	s, err := api.New(api.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser, Presence: there,
 		Reads: api.Reads{
 			Inbox:     inbox.NewReader(d.reads),
 			Timeline:  timeline.NewReader(d.reads),

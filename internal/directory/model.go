@@ -101,8 +101,12 @@ func (o *orgModel) applyAgent(org, id string, e events.Event) {
 		a.Skills = e.Skills
 	case events.AgentPresenceSet:
 		a.Presence = e.Presence
+	case events.AgentConnected:
+		a.Presence, a.Connected = e.Presence, true
+	case events.AgentDisconnected:
+		a.Presence, a.Connected = events.PresenceOffline, false
 	case events.AgentDeactivated:
-		a.Deactivated, a.Presence = true, events.PresenceOffline
+		a.Deactivated, a.Presence, a.Connected = true, events.PresenceOffline, false
 	}
 }
 

@@ -29,6 +29,7 @@ type Agent struct {
 	Capacity               int
 	Skills                 []string
 	Presence               events.Presence
+	Connected              bool // is at their desk: one of their streams is open, or was a moment ago
 	Deactivated            bool
 }
 

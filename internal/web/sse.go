@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
 )
 
 // The habits of a stream.
@@ -13,6 +15,8 @@ const (
 	defaultHeartbeat = 15 * time.Second // between comments, so that proxies and clients see that it lives
 	writeTimeout     = 10 * time.Second // a reader that takes nothing for so long is cut off; it resumes by its last id
 	retryAfter       = 2 * time.Second  // how long a client waits before it connects again
+	holdBytes        = 16 << 10         // of history are written at once
+	keepBytes        = 1 << 10          // of a buffer are kept while a stream is idle: ten thousand of them are
 )
 
 // Stream writes server-sent events. It is safe for one writer and its own heartbeats.
@@ -23,6 +27,8 @@ type Stream struct {
 
 	mu      sync.Mutex
 	buf     bytes.Buffer
+	held    bool            // what is sent waits until there is more of it
+	passed  events.Position // up to where nothing else is for this client; told with the next heartbeat
 	timer   *time.Timer
 	allowed func() error // nil: for ever
 	end     func(error)  // called with the error of allowed
@@ -37,8 +43,8 @@ func OpenStream(w http.ResponseWriter, heartbeat time.Duration) (*Stream, error)
 	s := &Stream{w: w, control: http.NewResponseController(w), beat: heartbeat}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would wait for a full buffer
+	h.Set("Cache-Control", "no-store, no-transform") // a proxy that compresses would gather events first
+	h.Set("X-Accel-Buffering", "no")                 // nginx would wait for a full buffer
 	w.WriteHeader(http.StatusOK)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,9 +72,53 @@ func (s *Stream) Send(id, event string, data []byte) error {
 	s.buf.WriteString("data: ")
 	s.buf.Write(data)
 	s.buf.WriteString("\n\n")
+	s.passed = events.Position{}
+	if s.held && s.buf.Len() < holdBytes {
+		return nil
+	}
 	s.timer.Reset(s.beat)
 	return s.flush()
 }
+
+// Begin tells the client where the stream begins, so that it resumes from there if it is cut off before the first event.
+func (s *Stream) Begin(p events.Position) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.pass(); err != nil {
+		return err
+	}
+	s.mark(p)
+	return s.flush()
+}
+
+// Passed notes that nothing up to the position is for this client but what was sent. The client is told with the next
+// heartbeat, so that after an absence it does not have all of it looked through again.
+func (s *Stream) Passed(p events.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passed = p
+}
+
+// Hold lets what is sent gather, because more of it is at hand. Release writes it, and from then on each event at once.
+func (s *Stream) Hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+}
+
+// Release ends Hold.
+func (s *Stream) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	if s.buf.Len() > 0 && s.pass() == nil {
+		s.timer.Reset(s.beat)
+		_ = s.flush() // the next one who sends is told
+	}
+}
+
+// mark sets the client's last event id, and gives it no event.
+func (s *Stream) mark(p events.Position) { s.buf.WriteString("id: " + p.String() + "\n\n") }
 
 // guard has allowed asked before everything that is written. With its first error end is called, and nothing is written
 // any more.
@@ -115,7 +165,12 @@ func (s *Stream) heartbeat() {
 	if s.pass() != nil {
 		return
 	}
-	s.buf.WriteString(": \n\n")
+	if s.passed.IsZero() {
+		s.buf.WriteString(": \n\n")
+	} else {
+		s.mark(s.passed)
+		s.passed = events.Position{}
+	}
 	if s.flush() == nil {
 		s.timer.Reset(s.beat)
 	}
@@ -128,6 +183,8 @@ func (s *Stream) flush() error {
 	if s.err == nil {
 		s.err = s.control.Flush()
 	}
-	s.buf.Reset()
+	if s.buf.Reset(); s.buf.Cap() > keepBytes {
+		s.buf = bytes.Buffer{}
+	}
 	return s.err
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -16,14 +17,14 @@ type Streams struct {
 	logger    *slog.Logger
 
 	mu     sync.Mutex
-	open   sync.WaitGroup
+	open   map[*Stream]context.CancelCauseFunc
+	served sync.WaitGroup
 	closed bool
-	stop   chan struct{}
 }
 
 // NewStreams makes an empty set. A heartbeat of zero means the default.
 func NewStreams(logger *slog.Logger, heartbeat time.Duration) *Streams {
-	return &Streams{heartbeat: heartbeat, logger: logger, stop: make(chan struct{})}
+	return &Streams{heartbeat: heartbeat, logger: logger, open: map[*Stream]context.CancelCauseFunc{}}
 }
 
 // Serve opens a stream and lets tail write to it until tail returns, the client leaves, Close is called, or allowed has
@@ -31,33 +32,22 @@ func NewStreams(logger *slog.Logger, heartbeat time.Duration) *Streams {
 // outlives whatever its request was let in for; its client comes back and is told why. Serve returns an error only when
 // nothing was answered yet: one of tail is logged.
 func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() error, tail func(ctx context.Context, out *Stream) error) error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	if !s.enter() {
 		return ErrStopping
 	}
-	s.open.Add(1)
-	s.mu.Unlock()
-	defer s.open.Done()
-
+	defer s.served.Done()
 	out, err := OpenStream(w, s.heartbeat)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
 	out.guard(allowed, cancel)
-	unwatch := make(chan struct{})
-	defer close(unwatch)
-	go func() {
-		select {
-		case <-s.stop:
-			cancel(ErrStopping)
-		case <-unwatch:
-		}
-	}()
+	s.keep(out, cancel)
+	defer s.drop(out)
 	err = tail(ctx, out)
+	out.Release()
 	switch {
 	case errors.Is(context.Cause(ctx), ErrStopping):
 		out.comeBack()
@@ -67,18 +57,45 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() e
 	return nil
 }
 
+// enter counts one who is served, unless the streams were closed.
+func (s *Streams) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.served.Add(1)
+	return true
+}
+
+func (s *Streams) keep(out *Stream, cancel context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[out] = cancel
+	if s.closed { // between enter and here
+		cancel(ErrStopping)
+	}
+}
+
+func (s *Streams) drop(out *Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, out)
+}
+
 // Close ends all streams, waits for them, and lets no new ones in.
 func (s *Streams) Close() {
 	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		close(s.stop)
+	s.closed = true
+	for _, cancel := range s.open {
+		cancel(ErrStopping)
 	}
 	s.mu.Unlock()
-	s.open.Wait()
+	s.served.Wait()
 }
 
-// comeBack tells the client when to connect again: spread over some seconds, so that not all come at once.
+// comeBack tells the client when to connect again: spread over some seconds, so that not all come at once. Browsers do
+// as retry says; other clients hear it as an event.
 func (s *Stream) comeBack() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,5 +104,6 @@ func (s *Stream) comeBack() {
 	}
 	pause := 500 + rand.Int64N(4500) //nolint:gosec // spreads load, guards nothing
 	s.retry(time.Duration(pause) * time.Millisecond)
+	s.buf.WriteString("event: reconnect\ndata: {\"after_ms\":" + strconv.FormatInt(pause, 10) + "}\n\n")
 	_ = s.flush()
 }

@@ -17,6 +17,7 @@ type Agent struct {
 	Email       string          `json:"email"`
 	Role        events.Role     `json:"role" enum:"admin,agent"`
 	Presence    events.Presence `json:"presence" enum:"online,away,offline"`
+	Connected   bool            `json:"connected" doc:"Whether a stream of the agent is open, or was a moment ago."`
 	Capacity    int             `json:"capacity" doc:"How many open conversations the agent may hold at once."`
 	Skills      []string        `json:"skills" nullable:"false"`
 	Deactivated bool            `json:"deactivated"`
@@ -36,7 +37,8 @@ func (s *Service) registerAgents() {
 	}, s.createAgent)
 	add(s, operation{
 		id: "set-presence", method: http.MethodPut, path: "/v1/agents/{id}/presence", tag: tag,
-		summary: "Say whether an agent takes work", doc: "Agents for themselves, admins for everybody.",
+		summary: "Say whether an agent takes work", doc: "Agents for themselves, admins for everybody. An agent whose streams have all been closed for half a minute is offline; who opens " +
+			"one is what they said last, online if they never said anything.",
 		codes: []string{"forbidden", "agent_not_found", "agent_deactivated", "presence_invalid", "text_invalid"},
 	}, s.setPresence)
 	add(s, operation{
@@ -152,7 +154,7 @@ func (c *caller) agent(id string) string {
 
 func agentOf(a directory.Agent) Agent {
 	return Agent{
-		ID: a.ID, Name: a.Name, Email: a.Email, Role: a.Role, Presence: a.Presence, Capacity: a.Capacity,
+		ID: a.ID, Name: a.Name, Email: a.Email, Role: a.Role, Presence: a.Presence, Connected: a.Connected, Capacity: a.Capacity,
 		Skills: append([]string{}, a.Skills...), Deactivated: a.Deactivated,
 	}
 }

@@ -29,6 +29,7 @@ type Deps struct {
 	Directory   Directory
 	Intake      Intake
 	Eraser      Eraser
+	Presence    Presence // nil: streams say nothing of who is at their desk
 	Reads       Reads
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
 	Models      []string            // the projections that /v1/admin/lag tells of; each can be rebuilt
@@ -55,6 +56,7 @@ type Service struct {
 	spec    []byte
 	*kinds
 	streams *web.Streams
+	places  *places
 }
 
 // New makes the service. Its Handler answers at once; Run is needed to end the streams in time.
@@ -80,6 +82,7 @@ func New(d Deps) (*Service, error) {
 		limiter: web.NewLimiter(d.Limit),
 		kinds:   newKinds(d.Loop),
 		streams: web.NewStreams(d.Logger, d.Heartbeat),
+		places:  newPlaces(d.Log),
 	}
 	mux := http.NewServeMux()
 	s.api = newHuma(mux)

@@ -30,6 +30,7 @@ import (
 // Log is what the service needs of the event log besides writing to it.
 type Log interface {
 	Tail(ctx context.Context, f eventlog.Filter, after uint64, caughtUp func(), fn func(events.Recorded) error) error
+	Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error)
 	Position(a events.Aggregate, sequence uint64) events.Position
 	Incarnation() string
 	Head() uint64
@@ -50,6 +51,11 @@ type Directory interface {
 	Channels(org string) []directory.Channel
 	Rules(org string) []directory.Rule
 	Settings(org string) directory.Settings
+}
+
+// Presence is told who is at their desk.
+type Presence interface {
+	Opened(org, agent string) (closed func())
 }
 
 // Intake takes first messages.

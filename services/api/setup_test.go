@@ -253,3 +253,26 @@ func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(b)))
 	return len(b), nil
 }
+
+// again is the same service once more, on the same log, as another process that has seen nothing yet.
+func (b *bundle) again() *bundle {
+	b.t.Helper()
+	c := *b
+	c.loop = command.NewLoop(b.log, command.Options{})
+	reads := &memory{log: b.log}
+	var err error
+	c.service, err = api.New(api.Deps{
+		Log: b.log, Loop: c.loop, Directory: b.dir, Intake: intake.New(c.loop, b.dir), Eraser: erasure.New(b.log, c.loop, b.dir),
+		Reads: api.Reads{Inbox: reads, Timeline: reads.timeline(), Customers: reads.customers(), Search: reads, Freshness: reads},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	c.run(c.service.Run)
+	c.server = httptest.NewServer(c.service.Handler())
+	b.t.Cleanup(func() {
+		c.server.CloseClientConnections()
+		c.server.Close()
+	})
+	return &c
+}

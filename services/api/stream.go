@@ -36,18 +36,24 @@ type StreamEvent struct {
 
 // StreamInput is what a stream can be asked for.
 type StreamInput struct {
-	LastEventID  string      `header:"Last-Event-ID" maxLength:"200" doc:"Resume behind this position, without a gap and without a double."`
-	After        string      `query:"after" maxLength:"200" doc:"The same, for who cannot set the header, such as the first request of a browser."`
-	Conversation string      `query:"conversation" maxLength:"64" doc:"Only this conversation."`
-	Kind         events.Kind `query:"kind" enum:"conversation,customer,agent,queue" doc:"Only this kind."`
+	LastEventID  string        `header:"Last-Event-ID" maxLength:"200" doc:"Resume behind this position, without a gap and without a double."`
+	After        string        `query:"after" maxLength:"200" doc:"The same, for who cannot set the header, such as the first request of a browser."`
+	Conversation string        `query:"conversation" maxLength:"64" doc:"Only this conversation."`
+	Assignee     string        `query:"assignee" maxLength:"64" doc:"Only conversations of this agent, each for as long as they are: the event that takes one away is the last of it. Id, me, or none."`
+	Watch        bool          `query:"watch" doc:"Only watch: the stream does not say that its agent is at their desk."`
+	Queue        string        `query:"queue" maxLength:"64" doc:"Only conversations in this queue, in the same way. Id, or none."`
+	Kind         []events.Kind `query:"kind" enum:"conversation,customer,agent,queue" maxItems:"4" doc:"Only these kinds; with an assignee or a queue conversations alone, unless others are named here."`
 }
 
 func (s *Service) registerStream() {
 	add(s, operation{
 		id: "stream", method: http.MethodGet, path: "/v1/stream", tag: "Stream",
 		summary: "Follow what happens, live",
-		doc: "Server-sent events, straight from the log. Each event's id is its position; Last-Event-ID resumes without a gap, however " +
-			"long the absence. Without a position the stream begins now. A reader that is too slow is cut off and resumes by its last id. The stream ends when its key stops working.",
+		doc: "An agent is at their desk while a stream of one of their keys is open, unless it only watches. " +
+			"Server-sent events, straight from the log. Each event's id is its position; Last-Event-ID resumes without a gap, however " +
+			"long the absence. Without a position the stream begins now, and says where that is. An id without data moves the place to resume from, as " +
+			"browsers understand it. A reader that is too slow is cut off and resumes by its last id. The stream ends when its key stops working, and " +
+			"with the event reconnect when the server stops: wait its after_ms, and connect again.",
 		codes: []string{"position_unknown", "stopping", "log_unavailable", "not_streamable"},
 	}, s.stream)
 }
@@ -58,25 +64,54 @@ func (s *Service) stream(ctx context.Context, in *StreamInput) (*huma.StreamResp
 		return nil, err
 	}
 	c := callerOf(ctx)
-	filter := eventlog.Filter{Org: c.OrgID, Kinds: streamKinds}
-	if in.Kind != "" {
-		filter.Kinds = []events.Kind{in.Kind}
+	filter, err := in.filter(c)
+	if err != nil {
+		return nil, err
 	}
-	if in.Conversation != "" {
-		if !events.ValidID(in.Conversation) {
-			return nil, wrong("query.conversation", "is 1 to 64 letters, digits, '-' or '_'")
-		}
-		filter.Kinds, filter.ID = []events.Kind{events.KindConversation}, in.Conversation
-	}
+	scope, watch := in.scope(c), in.Watch
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
 		err := s.streams.Serve(w, r, func() error { return s.stillWorks(c) }, func(ctx context.Context, out *web.Stream) error {
-			return s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.send(out, e) })
+			if s.Presence != nil && !watch {
+				defer s.Presence.Opened(c.OrgID, c.AgentID)()
+			}
+			if err := out.Begin(s.Log.Position(events.Aggregate{Org: c.OrgID}, after)); err != nil {
+				return err
+			}
+			out.Hold() // what was missed goes together
+			return s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error {
+				belongs, err := s.places.in(ctx, scope, e)
+				if err != nil {
+					return err
+				}
+				if !belongs {
+					out.Passed(s.Log.Position(e.Aggregate, e.Sequence))
+					return nil
+				}
+				return s.send(out, e)
+			})
 		})
 		if err != nil {
 			web.WriteError(w, r, s.Logger, err)
 		}
 	}}, nil
+}
+
+// filter is which kinds, and of which conversation.
+func (in *StreamInput) filter(c *caller) (eventlog.Filter, error) {
+	f := eventlog.Filter{Org: c.OrgID, Kinds: streamKinds}
+	switch {
+	case in.Conversation != "":
+		if !events.ValidID(in.Conversation) {
+			return f, wrong("query.conversation", "is 1 to 64 letters, digits, '-' or '_'")
+		}
+		f.Kinds, f.ID = []events.Kind{events.KindConversation}, in.Conversation
+	case len(in.Kind) > 0:
+		f.Kinds = in.Kind
+	case in.Assignee != "" || in.Queue != "":
+		f.Kinds = []events.Kind{events.KindConversation}
+	}
+	return f, nil
 }
 
 // stillWorks tells whether the caller's key was neither revoked nor lost its agent since the request came.

@@ -17,8 +17,8 @@ import (
 	"github.com/tidemark-desk/tidemark/services/api"
 )
 
-// follow opens the agents' stream and gives a function that reads the next event: its id, name and data.
-func (b *bundle) follow(key, query, after string) func() (id, name, data string) {
+// openStream opens the agents' stream and gives its lines.
+func (b *bundle) openStream(key, query, after string) *bufio.Scanner {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.server.URL+"/v1/stream"+query, nil)
 	if err != nil {
@@ -36,7 +36,13 @@ func (b *bundle) follow(key, query, after string) func() (id, name, data string)
 	if res.StatusCode != http.StatusOK {
 		b.t.Fatalf("%d", res.StatusCode)
 	}
-	lines := bufio.NewScanner(res.Body)
+	return bufio.NewScanner(res.Body)
+}
+
+// follow opens the agents' stream and gives a function that reads the next event: its id, name and data.
+func (b *bundle) follow(key, query, after string) func() (id, name, data string) {
+	b.t.Helper()
+	lines := b.openStream(key, query, after)
 	return func() (id, name, data string) {
 		for lines.Scan() {
 			field, value, _ := strings.Cut(lines.Text(), ": ")
@@ -50,6 +56,25 @@ func (b *bundle) follow(key, query, after string) func() (id, name, data string)
 			}
 		}
 		return "", "", ""
+	}
+}
+
+// marks opens the agents' stream and gives a function that reads the next id that came without an event, and is at least of
+// a sequence.
+func (b *bundle) marks(key, query string) func(least uint64) string {
+	b.t.Helper()
+	lines := b.openStream(key, query, "")
+	return func(least uint64) string {
+		for lines.Scan() {
+			field, value, _ := strings.Cut(lines.Text(), ": ")
+			if field == "data" {
+				b.t.Fatalf("an event: %s", value)
+			}
+			if p, err := events.ParsePosition(value); field == "id" && (err != nil || p.Sequence >= least) {
+				return value
+			}
+		}
+		return ""
 	}
 }
 
@@ -130,6 +155,43 @@ func TestStreamEndsWithItsKey(t *testing.T) {
 	}
 }
 
+// desks counts the streams of agents who are at their desk.
+type desks struct {
+	mu     sync.Mutex
+	open   map[string]int
+	closed chan string
+}
+
+func (d *desks) Opened(org, id string) func() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[org+"/"+id]++
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.open[org+"/"+id]--
+		d.closed <- org + "/" + id
+	}
+}
+
+// TestAStreamSaysWhoIsAtTheirDesk: for as long as it is open, unless it only watches.
+func TestAStreamSaysWhoIsAtTheirDesk(t *testing.T) {
+	t.Parallel()
+	there := &desks{open: map[string]int{}, closed: make(chan string, 9)}
+	b := setup(t, func(_ *bundle, d *api.Deps) { d.Presence = there })
+	b.marks(b.acme.adminKey, "?watch=true")(0)
+	b.marks(b.acme.userKey, "")(0)
+	there.mu.Lock()
+	if len(there.open) != 1 || there.open["acme/"+b.acme.agent] != 1 {
+		t.Errorf("%v", there.open)
+	}
+	there.mu.Unlock()
+	b.server.CloseClientConnections()
+	if who := <-there.closed; who != "acme/"+b.acme.agent {
+		t.Errorf("%s left", who)
+	}
+}
+
 // brokenTail is a log that cannot be followed.
 type brokenTail struct{ *eventlog.Log }
 
@@ -168,4 +230,86 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all.String()
+}
+
+// TestStreamScopes: a stream of an agent's or a queue's conversations has what happens to them while they are there, with
+// the event that brings one in and the one that takes it away. Live and from the log, in one process and in one that has
+// never seen the conversations, it is the same; what belongs to nobody's scope moves the place to resume from.
+func TestStreamScopes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *bundle, d *api.Deps) { d.Heartbeat = time.Millisecond })
+	start := b.log.Position(events.Aggregate{Org: "acme"}, b.log.Head()).String()
+	q := b.ok(201, "POST", "/v1/queues", b.acme.adminKey, map[string]any{"name": "Refunds"}).str("id")
+	live := map[string]func() (id, name, data string){}
+	want := map[string][]string{}
+	for _, query := range []string{"?assignee=me", "?assignee=none", "?queue=" + q, "?queue=none&assignee=" + b.acme.admin, "?kind=conversation"} {
+		live[query] = b.follow(b.acme.userKey, query, "")
+	}
+	id := b.open(b.acme, "hello")
+	from := func(text string, queries ...string) {
+		for _, query := range queries {
+			want[query] = append(want[query], text)
+		}
+	}
+	path := "/v1/conversations/" + id
+	do := func(method, to string, body map[string]any) {
+		b.ok(map[string]int{"PUT": 200, "POST": 201}[method], method, path+to, b.acme.adminKey, body)
+	}
+	from("conversation.opened", "?assignee=none", "?kind=conversation")
+	from("conversation.message_received", "?assignee=none", "?kind=conversation")
+	do("PUT", "/assignee", map[string]any{"agent_id": b.acme.admin})
+	from("conversation.assigned", "?assignee=none", "?queue=none&assignee="+b.acme.admin, "?kind=conversation")
+	do("POST", "/notes", map[string]any{"text": "mine"})
+	from("conversation.note_added", "?queue=none&assignee="+b.acme.admin, "?kind=conversation")
+	do("PUT", "/queue", map[string]any{"queue_id": q})
+	from("conversation.queued", "?queue="+q, "?queue=none&assignee="+b.acme.admin, "?kind=conversation")
+	do("PUT", "/assignee", map[string]any{"agent_id": b.acme.agent})
+	from("conversation.assigned", "?assignee=me", "?queue="+q, "?kind=conversation")
+	do("POST", "/notes", map[string]any{"text": "ann's"})
+	from("conversation.note_added", "?assignee=me", "?queue="+q, "?kind=conversation")
+	do("PUT", "/assignee", map[string]any{"agent_id": nil})
+	from("conversation.unassigned", "?assignee=me", "?assignee=none", "?queue="+q, "?kind=conversation")
+	do("PUT", "/subject", map[string]any{"subject": "done"})
+	from("conversation.subject_set", "?assignee=none", "?queue="+q, "?kind=conversation")
+
+	fresh := b.again()
+	for query, names := range want {
+		for what, next := range map[string]func() (id, name, data string){
+			"live": live[query], "from the log": b.follow(b.acme.userKey, query, start), "from the log, elsewhere": fresh.follow(b.acme.userKey, query, start),
+		} {
+			var middle string
+			for i, name := range names {
+				at, got, _ := next()
+				if got != name {
+					t.Fatalf("%s %s: event %d is %q, want %q", query, what, i, got, name)
+				}
+				if i == len(names)/2 {
+					middle = at
+				}
+			}
+			resumed := b.again().follow(b.acme.userKey, query, middle)
+			for i := len(names)/2 + 1; i < len(names); i++ {
+				if _, got, _ := resumed(); got != names[i] {
+					t.Fatalf("%s %s, resumed: event %d is %q, want %q", query, what, i, got, names[i])
+				}
+			}
+		}
+	}
+}
+
+// TestStreamSaysWhereItBegins: who is cut off before the first event, or long after the last one that was for them, resumes
+// from there and misses nothing.
+func TestStreamSaysWhereItBegins(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *bundle, d *api.Deps) { d.Heartbeat = time.Millisecond })
+	marks := b.marks(b.acme.userKey, "?assignee=me")
+	begin, err := events.ParsePosition(marks(0))
+	if err != nil || begin.Sequence != b.log.Head() {
+		t.Fatalf("begins at %v, the head is %d: %v", begin, b.log.Head(), err)
+	}
+	id := b.open(b.acme, "of nobody")
+	last := b.settled(b.ok(200, "PUT", "/v1/conversations/"+id+"/subject", b.acme.adminKey, map[string]any{"subject": "x"}).str("position"))
+	if p, err := events.ParsePosition(marks(last)); err != nil || p.Sequence < last {
+		t.Fatalf("%v %v", p, err)
+	}
 }

@@ -64,7 +64,8 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
-		err := s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+		out.Hold() // what was missed goes together
+		err := s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error { return s.tell(out, v, e) })
 		if errors.Is(context.Cause(ctx), errSession) {
 			return nil // its time was over
 		}

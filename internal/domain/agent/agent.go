@@ -2,6 +2,9 @@
 //
 // An agent starts offline. Deactivating is for ever: the agent goes offline first, so that whoever follows presence
 // takes the work back, and every key of the agent is void from then on.
+//
+// Presence follows from two things: what the agent says, and whether they are at their desk, which their open streams tell.
+// Who leaves their desk is offline; who comes back is what they said last. Who has never been at it is what they say.
 package agent
 
 import (
@@ -32,6 +35,8 @@ type State struct {
 	Capacity    int
 	Skills      []string // sorted; shared, never changed in place
 	Presence    events.Presence
+	Said        events.Presence // by the agent, or an admin; empty: nothing yet
+	Connected   bool            // is at their desk
 	Deactivated bool
 }
 
@@ -50,9 +55,13 @@ func Evolve(s State, e events.Event) State {
 	case events.AgentSkillsSet:
 		s.Skills = slices.Clone(e.Skills)
 	case events.AgentPresenceSet:
-		s.Presence = e.Presence
+		s.Presence, s.Said = e.Presence, e.Presence
+	case events.AgentConnected:
+		s.Presence, s.Connected = e.Presence, true
+	case events.AgentDisconnected:
+		s.Presence, s.Connected = events.PresenceOffline, false
 	case events.AgentDeactivated:
-		s.Deactivated = true
+		s.Deactivated, s.Connected = true, false
 	}
 	return s
 }

@@ -84,6 +84,10 @@ func TestAgent(t *testing.T) {
 	create := agent.Create{Name: "Ann", Email: "Ann@Acme.example", Role: events.RoleAgent, Capacity: 3}
 	with := func(change func(*agent.Create)) agent.Create { c := create; change(&c); return c }
 	online := events.AgentPresenceSet{Presence: events.PresenceOnline, Reason: "unspecified"}
+	offline := events.AgentPresenceSet{Presence: events.PresenceOffline, Reason: "unspecified"}
+	away := events.AgentPresenceSet{Presence: events.PresenceAway, Reason: "unspecified"}
+	connected := func(p events.Presence) events.Event { return events.AgentConnected{Presence: p} }
+	disconnected := events.AgentDisconnected{Reason: "left"}
 	skills := events.AgentSkillsSet{Skills: []string{"billing", "german"}}
 	run(t, []row{
 		{"create", nil, create, created, nil},
@@ -103,8 +107,18 @@ func TestAgent(t *testing.T) {
 		{"same skills", has(skills), agent.SetSkills{Skills: []string{"german", "billing"}}, nil, nil},
 		{"too many skills", created, agent.SetSkills{Skills: make([]string, 101)}, nil, refusal.ErrSkillsInvalid},
 		{"online", created, agent.SetPresence{Presence: events.PresenceOnline}, is(online), nil},
-		{"starts offline", created, agent.SetPresence{Presence: events.PresenceOffline}, nil, nil},
+		{"online again", has(online), agent.SetPresence{Presence: events.PresenceOnline}, nil, nil},
+		{"stays offline", created, agent.SetPresence{Presence: events.PresenceOffline}, is(offline), nil},
 		{"no presence", created, agent.SetPresence{Presence: "asleep"}, nil, refusal.ErrPresenceInvalid},
+		{"comes", created, agent.Connect{}, is(connected(events.PresenceOnline)), nil},
+		{"comes who was offline by their word", has(offline), agent.Connect{}, is(connected(events.PresenceOffline)), nil},
+		{"comes back who was away", has(away, connected(events.PresenceAway), disconnected), agent.Connect{}, is(connected(events.PresenceAway)), nil},
+		{"is there already", has(connected(events.PresenceOnline)), agent.Connect{}, nil, nil},
+		{"goes", has(connected(events.PresenceOnline)), agent.Disconnect{Reason: "left"}, is(disconnected), nil},
+		{"goes who was never there", has(online), agent.Disconnect{Reason: "left"}, nil, nil},
+		{"is online elsewhere", has(connected(events.PresenceOnline), disconnected), agent.SetPresence{Presence: events.PresenceOnline}, is(online), nil},
+		{"says offline afterwards", has(online, connected(events.PresenceOnline), disconnected), agent.SetPresence{Presence: events.PresenceOffline}, is(offline), nil},
+		{"comes too late", has(events.AgentDeactivated{}), agent.Connect{}, nil, agent.ErrDeactivated},
 		{"deactivate", created, agent.Deactivate{Reason: "left"}, is(events.AgentDeactivated{Reason: "left"}), nil},
 		{
 			"deactivate who is online", has(online),

@@ -38,6 +38,12 @@ type SetPresence struct {
 	Reason   string
 }
 
+// Connect says that the agent is at their desk.
+type Connect struct{}
+
+// Disconnect says that the agent is not at their desk any more.
+type Disconnect struct{ Reason string }
+
 // Deactivate ends the agent's work at the desk, for ever.
 type Deactivate struct{ Reason string }
 
@@ -47,6 +53,8 @@ func (SetRole) agentCommand()     {}
 func (SetCapacity) agentCommand() {}
 func (SetSkills) agentCommand()   {}
 func (SetPresence) agentCommand() {}
+func (Connect) agentCommand()     {}
+func (Disconnect) agentCommand()  {}
 func (Deactivate) agentCommand()  {}
 
 // Decide tells what a command makes happen; nothing new is no event.
@@ -84,6 +92,10 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		return s.setSkills(c)
 	case SetPresence:
 		return s.setPresence(c)
+	case Connect:
+		return s.connect()
+	case Disconnect:
+		return s.disconnect(c)
 	default:
 		panic(fmt.Sprintf("agent: no decision for %T", c))
 	}
@@ -138,14 +150,34 @@ func (s State) setPresence(c SetPresence) ([]events.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch c.Presence {
-	case s.Presence:
+	if s.Said == c.Presence && s.Presence == s.Said {
 		return nil, nil
+	}
+	switch c.Presence {
 	case events.PresenceOnline, events.PresenceAway, events.PresenceOffline:
 		return one(events.AgentPresenceSet{Presence: c.Presence, Reason: reason})
 	default:
 		return nil, refusal.ErrPresenceInvalid
 	}
+}
+
+func (s State) connect() ([]events.Event, error) {
+	if s.Connected {
+		return nil, nil
+	}
+	said := s.Said
+	if said == "" {
+		said = events.PresenceOnline
+	}
+	return one(events.AgentConnected{Presence: said})
+}
+
+func (s State) disconnect(c Disconnect) ([]events.Event, error) {
+	reason, err := text.Reason(c.Reason)
+	if err != nil || !s.Connected {
+		return nil, err
+	}
+	return one(events.AgentDisconnected{Reason: reason})
 }
 
 func (s State) deactivate(c Deactivate) ([]events.Event, error) {

@@ -14,7 +14,7 @@ func TestProperties(t *testing.T) {
 	domaintest.Check(t, domaintest.Aggregate[agent.State, agent.Command]{
 		Kind: events.KindAgent, Evolve: agent.Evolve, Decide: agent.Decide, Given: created,
 		Commands: []agent.Command{
-			agent.Create{}, agent.Rename{}, agent.SetRole{}, agent.SetCapacity{}, agent.SetSkills{}, agent.SetPresence{}, agent.Deactivate{},
+			agent.Create{}, agent.Rename{}, agent.SetRole{}, agent.SetCapacity{}, agent.SetSkills{}, agent.SetPresence{}, agent.Connect{}, agent.Disconnect{}, agent.Deactivate{},
 		},
 		Fields: domaintest.Fields{
 			"Email":    {"ann@acme.example", " Ann@Acme.example", "bob@acme.example", "ann", ""},
