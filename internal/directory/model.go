@@ -159,6 +159,12 @@ func (o *orgModel) applyChannel(org, id string, e events.Event) {
 		c.Disabled = true
 	case events.ChannelEnabled:
 		c.Disabled = false
+	case events.ChannelIdentitySecretRotated:
+		c.IdentityVersion = e.Version
+	case events.ChannelIdentityRequired:
+		c.IdentityRequired = true
+	case events.ChannelAnonymousAllowed:
+		c.IdentityRequired = false
 	}
 }
 

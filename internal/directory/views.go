@@ -53,6 +53,9 @@ type Channel struct {
 	SiteKey         string
 	Origins         []string // that may open chat sessions; none: any
 	Disabled        bool
+
+	IdentityVersion  int  // of the secret that proves who visitors are; 0: there is none
+	IdentityRequired bool // whether anonymous visitors are refused
 }
 
 // Rule is an automation.

@@ -20,6 +20,9 @@ type Channel struct {
 	SiteKey  string         `json:"site_key,omitempty" doc:"The public name by which a chat widget finds the channel."`
 	Origins  []string       `json:"origins" nullable:"false" doc:"Web origins that may open chat sessions; none: any."`
 	Disabled bool           `json:"disabled"`
+
+	IdentityVersion  int  `json:"identity_version" doc:"Of the secret that proves who visitors are: this one and the one before hold; 0: there is none."`
+	IdentityRequired bool `json:"identity_required" doc:"Only visitors whose site has proven who they are are taken."`
 }
 
 func (s *Service) registerChannels() {
@@ -42,6 +45,7 @@ func (s *Service) registerChannels() {
 		id: "enable-channel", method: http.MethodPut, path: "/v1/channels/{id}/enabled", tag: tag, admin: true,
 		summary: "Stop a channel, or start it again", codes: []string{"channel_not_found", "text_invalid"},
 	}, s.enableChannel)
+	s.registerChannelIdentity(tag)
 }
 
 func (s *Service) listChannels(ctx context.Context, _ *struct{}) (*Answer[List[Channel]], error) {
@@ -139,5 +143,6 @@ func (s *Service) enableChannel(ctx context.Context, in *Enabling) (*Written[Don
 func channelOf(c directory.Channel) Channel {
 	return Channel{
 		ID: c.ID, Type: c.Type, Name: c.Name, SiteKey: c.SiteKey, Origins: append([]string{}, c.Origins...), Disabled: c.Disabled,
+		IdentityVersion: c.IdentityVersion, IdentityRequired: c.IdentityRequired,
 	}
 }

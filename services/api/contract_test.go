@@ -61,28 +61,30 @@ func (s spec) each(ids map[string]string, f func(method, path string, op specEnt
 func bodies(t tenant) map[string]any {
 	reason := map[string]any{"reason": "test"}
 	return map[string]any{
-		"open-conversation": map[string]any{"channel": "chat", "customer": map[string]any{"email": "new@example.com"}, "message": map[string]any{"text": "hello"}},
-		"post-message":      map[string]any{"text": "hello"},
-		"post-note":         map[string]any{"text": "hello"},
-		"set-assignee":      map[string]any{"agent_id": nil},
-		"set-status":        map[string]any{"status": "open"},
-		"set-priority":      map[string]any{"priority": "high"},
-		"set-queue":         map[string]any{"queue_id": "q"},
-		"set-subject":       map[string]any{"subject": "another"},
-		"set-attributes":    map[string]any{"a": 1},
-		"create-customer":   map[string]any{"name": "Kim", "email": "kim@example.com"},
-		"create-queue":      map[string]any{"name": "Bikes"},
-		"create-agent":      map[string]any{"name": "Kim", "email": "kim@example.com"},
-		"set-presence":      map[string]any{"presence": "online"},
-		"set-capacity":      map[string]any{"capacity": 3},
-		"deactivate-agent":  reason,
-		"issue-key":         map[string]any{"name": "k", "agent_id": t.agent},
-		"create-channel":    map[string]any{"type": "chat", "name": "Site"},
-		"set-origins":       map[string]any{"origins": []string{"https://example.com"}},
-		"enable-channel":    map[string]any{"enabled": false},
-		"create-workflow":   map[string]any{"name": "W", "on": "conversation.message_received", "steps": []any{map[string]any{"tag": "a"}}},
-		"change-workflow":   map[string]any{"on": "conversation.message_received", "steps": []any{map[string]any{"tag": "b"}}},
-		"enable-workflow":   map[string]any{"enabled": false},
+		"open-conversation":      map[string]any{"channel": "chat", "customer": map[string]any{"email": "new@example.com"}, "message": map[string]any{"text": "hello"}},
+		"post-message":           map[string]any{"text": "hello"},
+		"post-note":              map[string]any{"text": "hello"},
+		"set-assignee":           map[string]any{"agent_id": nil},
+		"set-status":             map[string]any{"status": "open"},
+		"set-priority":           map[string]any{"priority": "high"},
+		"set-queue":              map[string]any{"queue_id": "q"},
+		"set-subject":            map[string]any{"subject": "another"},
+		"set-attributes":         map[string]any{"a": 1},
+		"create-customer":        map[string]any{"name": "Kim", "email": "kim@example.com"},
+		"create-queue":           map[string]any{"name": "Bikes"},
+		"create-agent":           map[string]any{"name": "Kim", "email": "kim@example.com"},
+		"set-presence":           map[string]any{"presence": "online"},
+		"set-capacity":           map[string]any{"capacity": 3},
+		"deactivate-agent":       reason,
+		"issue-key":              map[string]any{"name": "k", "agent_id": t.agent},
+		"create-channel":         map[string]any{"type": "chat", "name": "Site"},
+		"set-origins":            map[string]any{"origins": []string{"https://example.com"}},
+		"enable-channel":         map[string]any{"enabled": false},
+		"rotate-identity-secret": reason,
+		"require-identity":       map[string]any{"required": false},
+		"create-workflow":        map[string]any{"name": "W", "on": "conversation.message_received", "steps": []any{map[string]any{"tag": "a"}}},
+		"change-workflow":        map[string]any{"on": "conversation.message_received", "steps": []any{map[string]any{"tag": "b"}}},
+		"enable-workflow":        map[string]any{"enabled": false},
 	}
 }
 
@@ -229,6 +231,9 @@ func TestIdempotencyKeys(t *testing.T) {
 		at := strings.ReplaceAll(path, "{id}", id)
 		if op.OperationID == "deactivate-agent" {
 			at = strings.ReplaceAll(path, "{id}", b.ok(201, "POST", "/v1/agents", b.acme.adminKey, map[string]any{"name": "X", "email": "x@example.com"}).str("id"))
+		}
+		if op.OperationID == "rotate-identity-secret" {
+			at = strings.ReplaceAll(path, "{id}", b.ok(201, "POST", "/v1/channels", b.acme.adminKey, map[string]any{"type": "chat", "name": "Site"}).str("id"))
 		}
 		body, key := bodies(b.acme)[op.OperationID], "k1 / ü "+op.OperationID
 		first := b.do(method, at, b.acme.adminKey, body, "Idempotency-Key", key)

@@ -21,6 +21,9 @@ type State struct {
 	Name     string
 	Origins  []string // sorted; shared, never changed in place
 	Disabled bool
+
+	IdentityVersion  int // of the secret that was made last; 0: there is none
+	IdentityRequired bool
 }
 
 // Command is one of the commands below.
@@ -64,6 +67,12 @@ func Evolve(s State, e events.Event) State {
 		s.Disabled = true
 	case events.ChannelEnabled:
 		s.Disabled = false
+	case events.ChannelIdentitySecretRotated:
+		s.IdentityVersion = e.Version
+	case events.ChannelIdentityRequired:
+		s.IdentityRequired = true
+	case events.ChannelAnonymousAllowed:
+		s.IdentityRequired = false
 	}
 	return s
 }
@@ -97,6 +106,12 @@ func Decide(s State, c Command) ([]events.Event, error) {
 			return nil, err
 		}
 		return one(events.ChannelEnabled{Reason: reason})
+	case RotateIdentitySecret:
+		return s.rotateIdentitySecret(c)
+	case RequireIdentity:
+		return s.requireIdentity(c)
+	case AllowAnonymous:
+		return s.allowAnonymous(c)
 	default:
 		panic(fmt.Sprintf("channel: no decision for %T", c))
 	}

@@ -49,33 +49,36 @@ var (
 
 // Of configuration.
 var (
-	ErrOrgNotFound      = fault.New(fault.NotFound, "org_not_found", "there is no such org")
-	ErrOrgExists        = fault.New(fault.Conflict, "org_exists", "another org has this id")
-	ErrOrgSecret        = fault.New(fault.Invalid, "org_secret_invalid", "an org's secret is 32 random bytes")
-	ErrTimezoneInvalid  = fault.New(fault.Invalid, "timezone_invalid", "a time zone is a name of the IANA database, such as Europe/Berlin")
-	ErrAgentNotFound    = fault.New(fault.NotFound, "agent_not_found", "there is no such agent")
-	ErrAgentExists      = fault.New(fault.Conflict, "agent_exists", "another agent has this id")
-	ErrAgentDeactivated = fault.New(fault.Conflict, "agent_deactivated", "the agent no longer works at the desk")
-	ErrRoleInvalid      = fault.New(fault.Invalid, "role_invalid", "a role is one of admin, agent")
-	ErrPresenceInvalid  = fault.New(fault.Invalid, "presence_invalid", "a presence is one of online, away, offline")
-	ErrCapacityInvalid  = fault.New(fault.Invalid, "capacity_invalid", "a capacity is 0 to 1,000 conversations")
-	ErrSkillsInvalid    = fault.New(fault.Invalid, "skills_invalid", "an agent has at most 100 skills")
-	ErrKeyNotFound      = fault.New(fault.NotFound, "key_not_found", "there is no such key")
-	ErrKeyExists        = fault.New(fault.Conflict, "key_exists", "another key has this id")
-	ErrKeyHash          = fault.New(fault.Invalid, "key_hash_invalid", "a key's hash is the 32 bytes of a SHA-256")
-	ErrQueueNotFound    = fault.New(fault.NotFound, "queue_not_found", "there is no such queue")
-	ErrQueueExists      = fault.New(fault.Conflict, "queue_exists", "another queue has this id")
-	ErrQueueArchived    = fault.New(fault.Conflict, "queue_archived", "the queue takes no more conversations")
-	ErrQueueMembers     = fault.New(fault.Conflict, "queue_members_full", "a queue has at most 1,000 members")
-	ErrChannelNotFound  = fault.New(fault.NotFound, "channel_not_found", "there is no such channel")
-	ErrChannelExists    = fault.New(fault.Conflict, "channel_exists", "another channel has this id")
-	ErrChannelDisabled  = fault.New(fault.Conflict, "channel_disabled", "the channel takes no new messages")
-	ErrSiteKeyInvalid   = fault.New(fault.Invalid, "site_key_invalid", "a chat channel, and no other, has a site key of 1 to 64 letters, digits, '-' or '_'")
-	ErrOriginsInvalid   = fault.New(fault.Invalid, "origins_invalid", "an origin is http:// or https://, a host and perhaps a port; at most 100 of them")
-	ErrRuleNotFound     = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
-	ErrRuleExists       = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
-	ErrRuleInvalid      = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
-	ErrStepInvalid      = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
+	ErrOrgNotFound           = fault.New(fault.NotFound, "org_not_found", "there is no such org")
+	ErrOrgExists             = fault.New(fault.Conflict, "org_exists", "another org has this id")
+	ErrOrgSecret             = fault.New(fault.Invalid, "org_secret_invalid", "an org's secret is 32 random bytes")
+	ErrTimezoneInvalid       = fault.New(fault.Invalid, "timezone_invalid", "a time zone is a name of the IANA database, such as Europe/Berlin")
+	ErrAgentNotFound         = fault.New(fault.NotFound, "agent_not_found", "there is no such agent")
+	ErrAgentExists           = fault.New(fault.Conflict, "agent_exists", "another agent has this id")
+	ErrAgentDeactivated      = fault.New(fault.Conflict, "agent_deactivated", "the agent no longer works at the desk")
+	ErrRoleInvalid           = fault.New(fault.Invalid, "role_invalid", "a role is one of admin, agent")
+	ErrPresenceInvalid       = fault.New(fault.Invalid, "presence_invalid", "a presence is one of online, away, offline")
+	ErrCapacityInvalid       = fault.New(fault.Invalid, "capacity_invalid", "a capacity is 0 to 1,000 conversations")
+	ErrSkillsInvalid         = fault.New(fault.Invalid, "skills_invalid", "an agent has at most 100 skills")
+	ErrKeyNotFound           = fault.New(fault.NotFound, "key_not_found", "there is no such key")
+	ErrKeyExists             = fault.New(fault.Conflict, "key_exists", "another key has this id")
+	ErrKeyHash               = fault.New(fault.Invalid, "key_hash_invalid", "a key's hash is the 32 bytes of a SHA-256")
+	ErrQueueNotFound         = fault.New(fault.NotFound, "queue_not_found", "there is no such queue")
+	ErrQueueExists           = fault.New(fault.Conflict, "queue_exists", "another queue has this id")
+	ErrQueueArchived         = fault.New(fault.Conflict, "queue_archived", "the queue takes no more conversations")
+	ErrQueueMembers          = fault.New(fault.Conflict, "queue_members_full", "a queue has at most 1,000 members")
+	ErrChannelNotFound       = fault.New(fault.NotFound, "channel_not_found", "there is no such channel")
+	ErrChannelExists         = fault.New(fault.Conflict, "channel_exists", "another channel has this id")
+	ErrChannelDisabled       = fault.New(fault.Conflict, "channel_disabled", "the channel takes no new messages")
+	ErrSiteKeyInvalid        = fault.New(fault.Invalid, "site_key_invalid", "a chat channel, and no other, has a site key of 1 to 64 letters, digits, '-' or '_'")
+	ErrChannelNotChat        = fault.New(fault.Conflict, "channel_not_chat", "only a chat channel has visitors")
+	ErrOriginsInvalid        = fault.New(fault.Invalid, "origins_invalid", "an origin is http:// or https://, a host and perhaps a port; at most 100 of them")
+	ErrIdentitySecretMissing = fault.New(fault.Conflict, "identity_secret_missing", "the channel has no secret to prove an identity with").
+					WithHint("rotate the identity secret first")
+	ErrRuleNotFound = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
+	ErrRuleExists   = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
+	ErrRuleInvalid  = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
+	ErrStepInvalid  = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
 )
 
 // All lists every refusal, in the order of the sections above.
@@ -91,6 +94,7 @@ var All = []*fault.Fault{
 
 	ErrOrgNotFound, ErrOrgExists, ErrOrgSecret, ErrTimezoneInvalid, ErrAgentNotFound, ErrAgentExists, ErrAgentDeactivated, ErrRoleInvalid,
 	ErrPresenceInvalid, ErrCapacityInvalid, ErrSkillsInvalid, ErrKeyNotFound, ErrKeyExists, ErrKeyHash, ErrQueueNotFound, ErrQueueExists,
-	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid, ErrRuleNotFound,
+	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid,
+	ErrChannelNotChat, ErrIdentitySecretMissing, ErrRuleNotFound,
 	ErrRuleExists, ErrRuleInvalid, ErrStepInvalid,
 }
