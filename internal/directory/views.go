@@ -52,6 +52,8 @@ type Channel struct {
 	SiteKey         string
 	Origins         []string // that may open chat sessions; none: any
 	Disabled        bool
+	Survey          events.ChannelSurveySet // in force now
+	Surveys         []SurveyVersion         // every setting it ever had, oldest first: see SurveyAt
 }
 
 // Rule is an automation.

@@ -21,6 +21,7 @@ type State struct {
 	Name     string
 	Origins  []string // sorted; shared, never changed in place
 	Disabled bool
+	Survey   events.ChannelSurveySet
 }
 
 // Command is one of the commands below.
@@ -60,6 +61,8 @@ func Evolve(s State, e events.Event) State {
 		s.Name = e.Name
 	case events.ChannelOriginsSet:
 		s.Origins = slices.Clone(e.Origins)
+	case events.ChannelSurveySet:
+		s.Survey = e
 	case events.ChannelDisabled:
 		s.Disabled = true
 	case events.ChannelEnabled:
@@ -85,6 +88,8 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		return one(events.ChannelRenamed{Name: name})
 	case SetOrigins:
 		return s.setOrigins(c)
+	case SetSurvey:
+		return s.setSurvey(c)
 	case Disable:
 		reason, err := text.Reason(c.Reason)
 		if err != nil || s.Disabled {

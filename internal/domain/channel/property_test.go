@@ -13,7 +13,7 @@ func TestProperties(t *testing.T) {
 	t.Parallel()
 	domaintest.Check(t, domaintest.Aggregate[channel.State, channel.Command]{
 		Kind: events.KindChannel, Evolve: channel.Evolve, Decide: channel.Decide, Given: created,
-		Commands: []channel.Command{channel.Create{}, channel.Rename{}, channel.SetOrigins{}, channel.Disable{}, channel.Enable{}},
+		Commands: []channel.Command{channel.Create{}, channel.Rename{}, channel.SetOrigins{}, channel.SetSurvey{}, channel.Disable{}, channel.Enable{}},
 		Fields: domaintest.Fields{
 			"Type":    {events.ChannelChat, events.ChannelEmail, events.Channel("pigeon")},
 			"SiteKey": {"", "site", "no.key"},

@@ -32,6 +32,11 @@ var (
 	ErrChannelInvalid        = fault.New(fault.Invalid, "channel_invalid", "a channel is one of chat, email, sms, x, facebook")
 	ErrPriorityInvalid       = fault.New(fault.Invalid, "priority_invalid", "a priority is one of low, normal, high, urgent")
 	ErrSnoozeInvalid         = fault.New(fault.Invalid, "snooze_invalid", "a snooze ends in the future, at most ten years ahead")
+	ErrSurveyNotFound        = fault.New(fault.NotFound, "survey_not_found", "there is no such survey")
+	ErrSurveyExpired         = fault.New(fault.Conflict, "survey_expired", "the time to answer the survey is over")
+	ErrSurveyExcused         = fault.New(fault.Conflict, "survey_excused", "the survey is no longer asked: the conversation went on")
+	ErrSurveyAnswered        = fault.New(fault.Conflict, "survey_answered", "the survey was answered more than an hour ago")
+	ErrScoreInvalid          = fault.New(fault.Invalid, "score_invalid", "a score is 1 to 5")
 	ErrActorInvalid          = fault.New(fault.Invalid, "actor_invalid", "an author or reader has a known type and an id of the usual form")
 )
 
@@ -72,6 +77,7 @@ var (
 	ErrChannelDisabled  = fault.New(fault.Conflict, "channel_disabled", "the channel takes no new messages")
 	ErrSiteKeyInvalid   = fault.New(fault.Invalid, "site_key_invalid", "a chat channel, and no other, has a site key of 1 to 64 letters, digits, '-' or '_'")
 	ErrOriginsInvalid   = fault.New(fault.Invalid, "origins_invalid", "an origin is http:// or https://, a host and perhaps a port; at most 100 of them")
+	ErrSurveyInvalid    = fault.New(fault.Invalid, "survey_invalid", "only chat channels ask visitors how it went, and for an answer within 1 to 8,784 hours")
 	ErrRuleNotFound     = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
 	ErrRuleExists       = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
 	ErrRuleInvalid      = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
@@ -84,13 +90,13 @@ var All = []*fault.Fault{
 
 	ErrConversationNotFound, ErrConversationExists, ErrConversationErased, ErrConversationClosed, ErrConversationSnoozed, ErrConversationMerged,
 	ErrConversationAssigned, ErrConversationElsewhere, ErrConversationTags, ErrMergeIntoItself, ErrMessageUnknown, ErrChannelInvalid,
-	ErrPriorityInvalid, ErrSnoozeInvalid, ErrActorInvalid,
+	ErrPriorityInvalid, ErrSnoozeInvalid, ErrSurveyNotFound, ErrSurveyExpired, ErrSurveyExcused, ErrSurveyAnswered, ErrScoreInvalid, ErrActorInvalid,
 
 	ErrCustomerNotFound, ErrCustomerExists, ErrCustomerErased, ErrCustomerMerged, ErrCustomerMergeSelf, ErrCustomerIdentities,
 	ErrIdentityTaken, ErrIdentityFree,
 
 	ErrOrgNotFound, ErrOrgExists, ErrOrgSecret, ErrTimezoneInvalid, ErrAgentNotFound, ErrAgentExists, ErrAgentDeactivated, ErrRoleInvalid,
 	ErrPresenceInvalid, ErrCapacityInvalid, ErrSkillsInvalid, ErrKeyNotFound, ErrKeyExists, ErrKeyHash, ErrQueueNotFound, ErrQueueExists,
-	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid, ErrRuleNotFound,
-	ErrRuleExists, ErrRuleInvalid, ErrStepInvalid,
+	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid, ErrSurveyInvalid,
+	ErrRuleNotFound, ErrRuleExists, ErrRuleInvalid, ErrStepInvalid,
 }
