@@ -42,7 +42,7 @@ type config struct {
 }
 
 // allTargets are the services that a process can run.
-var allTargets = []string{"api", "chat", "routing", "workflow", "search-indexer", "projections"}
+var allTargets = []string{"api", "chat", "routing", "workflow", "survey", "search-indexer", "projections"}
 
 // configError is a configuration that cannot work; it lists every problem.
 type configError struct{ problems []error }

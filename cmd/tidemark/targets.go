@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,11 +41,12 @@ import (
 	"github.com/tidemark-desk/tidemark/services/eraser"
 	"github.com/tidemark-desk/tidemark/services/routing"
 	"github.com/tidemark-desk/tidemark/services/searchindexer"
+	"github.com/tidemark-desk/tidemark/services/survey"
 	"github.com/tidemark-desk/tidemark/services/workflow"
 )
 
 // readModels are the projections that the lag of a desk is told of. Each can be rebuilt: by the target that runs it.
-var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow", eraser.Name}
+var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow", survey.Name, eraser.Name}
 
 func readModelHandlers() []projections.Handler {
 	return []projections.Handler{inbox.Projection{}, timeline.Projection{}, customers.Projection{}}
@@ -101,7 +103,7 @@ func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err 
 	d.intake = intake.New(d.loop, d.directory)
 	d.eraser = erasure.New(d.log, d.loop, d.directory)
 	d.group.Go("directory", d.directory.Run)
-	if c.has("api") || c.has("projections") || c.has("routing") || c.has("workflow") {
+	if slices.ContainsFunc([]string{"api", "projections", "routing", "workflow", "survey"}, c.has) {
 		if err = d.openDatabase(ctx); err != nil {
 			return nil, err
 		}
@@ -141,7 +143,7 @@ func (d *desk) openDatabase(ctx context.Context) (err error) {
 // connections is how many the database must allow for all targets of one process: each partition of a projection holds
 // one, and so does each partition that is built anew beside it.
 func (d *desk) connections() int {
-	const projections, others = 6, 100 // readers, performers, rebuilders, and whoever looks into it by hand
+	const projections, others = 7, 100 // readers, performers, rebuilders, and whoever looks into it by hand
 	return 2*projections*d.log.Partitions() + others
 }
 
@@ -204,6 +206,7 @@ func (d *desk) wire() error {
 		{"projections", d.wireProjections},
 		{"routing", d.wireRouting},
 		{"workflow", d.wireWorkflow},
+		{"survey", d.wireSurvey},
 		{"search-indexer", d.wireSearchIndexer},
 		{"chat", d.wireChat},
 		{"api", d.wireAPI},
@@ -215,7 +218,7 @@ func (d *desk) wire() error {
 			return fmt.Errorf("start %s: %w", t.name, err)
 		}
 	}
-	if d.has("projections") || d.has("routing") || d.has("workflow") || d.has("search-indexer") {
+	if slices.ContainsFunc([]string{"projections", "routing", "workflow", "survey", "search-indexer"}, d.has) {
 		moreThreads()
 	}
 	if !d.has("api") { // the api has these pages itself
@@ -277,6 +280,16 @@ func (d *desk) wireWorkflow(*http.ServeMux) error {
 	})
 	d.onTables("workflow", s.Run)
 	d.check("workflow", s.Status)
+	return nil
+}
+
+func (d *desk) wireSurvey(*http.ServeMux) error {
+	s := survey.New(survey.Deps{
+		Log: d.log, Pool: d.writes, Directory: d.directory, Conversations: aggregates.Conversations(d.loop),
+		Logger: d.logger.With("part", survey.Name), Registerer: d.registry, Pace: d.pace,
+	})
+	d.onTables(survey.Name, s.Run)
+	d.check(survey.Name, s.Status)
 	return nil
 }
 

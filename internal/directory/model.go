@@ -54,7 +54,7 @@ func (m *model) apply(r events.Recorded) {
 	case events.KindQueue:
 		o.applyQueue(r.Org, id, r.Event)
 	case events.KindChannel:
-		o.applyChannel(r.Org, id, r.Event)
+		o.applyChannel(r)
 	case events.KindRule:
 		o.applyRule(r)
 	default: // not configuration
@@ -146,15 +146,18 @@ func (o *orgModel) applyQueue(org, id string, e events.Event) {
 	}
 }
 
-func (o *orgModel) applyChannel(org, id string, e events.Event) {
-	c := entry(o.channels, id, Channel{OrgID: org, ID: id})
-	switch e := e.(type) {
+func (o *orgModel) applyChannel(r events.Recorded) {
+	c := entry(o.channels, r.Aggregate.ID, Channel{OrgID: r.Org, ID: r.Aggregate.ID})
+	switch e := r.Event.(type) {
 	case events.ChannelCreated:
 		c.Type, c.Name, c.SiteKey = e.Type, e.Name, e.SiteKey
 	case events.ChannelRenamed:
 		c.Name = e.Name
 	case events.ChannelOriginsSet:
 		c.Origins = e.Origins
+	case events.ChannelSurveySet:
+		c.Survey = e
+		c.Surveys = append(slices.Clip(c.Surveys), SurveyVersion{From: r.Sequence, ChannelSurveySet: e})
 	case events.ChannelDisabled:
 		c.Disabled = true
 	case events.ChannelEnabled:

@@ -54,8 +54,10 @@ type Channel struct {
 	Origins         []string // that may open chat sessions; none: any
 	Disabled        bool
 
-	IdentityVersion  int  // of the secret that proves who visitors are; 0: there is none
-	IdentityRequired bool // whether anonymous visitors are refused
+	IdentityVersion  int                     // of the secret that proves who visitors are; 0: there is none
+	IdentityRequired bool                    // whether anonymous visitors are refused
+	Survey           events.ChannelSurveySet // in force now
+	Surveys          []SurveyVersion         // every setting it ever had, oldest first: see SurveyAt
 }
 
 // Rule is an automation.

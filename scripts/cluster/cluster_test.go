@@ -155,7 +155,7 @@ func TestMainJobWhileEveryProcessIsKilledOnce(t *testing.T) {
 		return api.Try(t.Context(), "PUT", "/v1/agents/admin/capacity", map[string]any{"capacity": 100})
 	})
 	visitors := []*visitor{r.mainJob(0)}
-	names := []string{"nats-1", "nats-2", "nats-3", "api", "chat", "routing", "workflow", "search-indexer", "projections"}
+	names := []string{"nats-1", "nats-2", "nats-3", "api", "chat", "routing", "workflow", "survey", "search-indexer", "projections"}
 	if testing.Short() {
 		names = []string{r.whole(), "chat", "projections"}
 	}

@@ -34,7 +34,7 @@ const (
 	stopTimeout = 70 * time.Second // for all: targets, nodes, database
 )
 
-var targets = []string{"api", "chat", "routing", "workflow", "search-indexer", "projections"}
+var targets = []string{"api", "chat", "routing", "workflow", "survey", "search-indexer", "projections"}
 
 // layout is DIR/cluster.json.
 type layout struct {

@@ -92,7 +92,7 @@ func (s *Service) registerProjections() {
 	for _, step := range []struct{ name, summary, doc string }{
 		{"rebuild", "Rebuild a projection beside the running one", "It goes on in the background, in a process that runs the projection's target, until it is as fresh as the running one."},
 		{projections.AskCompare, "Compare the rebuilt projection with the running one", "The answer comes with the list of projections."},
-		{projections.AskSwitch, "Put the rebuilt projection in the place of the running one", "The old one is kept until it is dropped. Of routing and workflow nothing is done twice by it."},
+		{projections.AskSwitch, "Put the rebuilt projection in the place of the running one", "The old one is kept until it is dropped. Of routing, workflow and survey nothing is done twice by it."},
 		{projections.AskDropOld, "Drop the projection that was replaced", ""},
 		{projections.AskCancel, "Give a rebuild up", ""},
 	} {

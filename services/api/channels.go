@@ -21,8 +21,16 @@ type Channel struct {
 	Origins  []string       `json:"origins" nullable:"false" doc:"Web origins that may open chat sessions; none: any."`
 	Disabled bool           `json:"disabled"`
 
-	IdentityVersion  int  `json:"identity_version" doc:"Of the secret that proves who visitors are: this one and the one before hold; 0: there is none."`
-	IdentityRequired bool `json:"identity_required" doc:"Only visitors whose site has proven who they are are taken."`
+	IdentityVersion  int            `json:"identity_version" doc:"Of the secret that proves who visitors are: this one and the one before hold; 0: there is none."`
+	IdentityRequired bool           `json:"identity_required" doc:"Only visitors whose site has proven who they are are taken."`
+	Survey           *ChannelSurvey `json:"survey" doc:"Whether visitors are asked how it went; null when that was never set."`
+}
+
+// ChannelSurvey is whether visitors of a channel are asked how it went when their conversation is closed.
+type ChannelSurvey struct {
+	Enabled           bool   `json:"enabled"`
+	Question          string `json:"question" doc:"Empty: whoever shows the survey has words of their own."`
+	ExpiresAfterHours int    `json:"expires_after_hours" doc:"From when the visitor was asked."`
 }
 
 func (s *Service) registerChannels() {
@@ -41,6 +49,12 @@ func (s *Service) registerChannels() {
 		id: "set-origins", method: http.MethodPut, path: "/v1/channels/{id}/origins", tag: tag, admin: true,
 		summary: "Set which web origins may open chat sessions", codes: []string{"channel_not_found", "origins_invalid"},
 	}, s.setOrigins)
+	add(s, operation{
+		id: "set-survey", method: http.MethodPut, path: "/v1/channels/{id}/survey", tag: tag, admin: true,
+		summary: "Say whether visitors are asked how it went",
+		doc:     "Each later closing of one of the channel's conversations is asked about once; one that is opened again meanwhile is excused. Only for chat.",
+		codes:   []string{"channel_not_found", "survey_invalid", "text_invalid"},
+	}, s.setSurvey)
 	add(s, operation{
 		id: "enable-channel", method: http.MethodPut, path: "/v1/channels/{id}/enabled", tag: tag, admin: true,
 		summary: "Stop a channel, or start it again", codes: []string{"channel_not_found", "text_invalid"},
@@ -121,6 +135,22 @@ func (s *Service) setOrigins(ctx context.Context, in *SetOrigins) (*Written[Done
 	return s.configured(ctx, in.ID, r, err)
 }
 
+// SetSurvey is the input of a channel's survey.
+type SetSurvey struct {
+	ByID
+	Writing
+	Body struct {
+		Enabled           bool   `json:"enabled"`
+		Question          string `json:"question,omitempty" maxLength:"500"`
+		ExpiresAfterHours int    `json:"expires_after_hours,omitempty" minimum:"1" maximum:"8784" default:"168" doc:"For how long a visitor may answer; a week unless said."`
+	}
+}
+
+func (s *Service) setSurvey(ctx context.Context, in *SetSurvey) (*Written[Done], error) {
+	r, err := s.channels.Handle(ctx, callerOf(ctx).OrgID, in.ID, in.meta(ctx, in.Body), channel.SetSurvey(in.Body))
+	return s.configured(ctx, in.ID, r, err)
+}
+
 // Enabling is the input that stops or starts a thing.
 type Enabling struct {
 	ByID
@@ -141,8 +171,13 @@ func (s *Service) enableChannel(ctx context.Context, in *Enabling) (*Written[Don
 }
 
 func channelOf(c directory.Channel) Channel {
+	var survey *ChannelSurvey
+	if len(c.Surveys) > 0 {
+		survey = (*ChannelSurvey)(&c.Survey)
+	}
 	return Channel{
 		ID: c.ID, Type: c.Type, Name: c.Name, SiteKey: c.SiteKey, Origins: append([]string{}, c.Origins...), Disabled: c.Disabled,
 		IdentityVersion: c.IdentityVersion, IdentityRequired: c.IdentityRequired,
+		Survey: survey,
 	}
 }

@@ -79,6 +79,7 @@ func bodies(t tenant) map[string]any {
 		"issue-key":              map[string]any{"name": "k", "agent_id": t.agent},
 		"create-channel":         map[string]any{"type": "chat", "name": "Site"},
 		"set-origins":            map[string]any{"origins": []string{"https://example.com"}},
+		"set-survey":             map[string]any{"enabled": true},
 		"enable-channel":         map[string]any{"enabled": false},
 		"rotate-identity-secret": reason,
 		"require-identity":       map[string]any{"required": false},

@@ -164,6 +164,17 @@ func TestConfiguration(t *testing.T) {
 	if c := b.ok(200, "GET", "/v1/channels/"+channel.str("id"), admin, nil); c.get("disabled") != true {
 		t.Errorf("%s", c.raw)
 	}
+	survey := "/v1/channels/" + channel.str("id") + "/survey"
+	b.ok(200, "PUT", survey, admin, map[string]any{"enabled": true, "question": "How was it?"})
+	if c := b.ok(200, "GET", "/v1/channels/"+channel.str("id"), admin, nil); c.get("survey.enabled") != true || c.str("survey.question") != "How was it?" || c.get("survey.expires_after_hours") != 168.0 {
+		t.Errorf("channel: %s", c.raw)
+	}
+	b.refused(422, "validation_failed", "PUT", survey, admin, map[string]any{"enabled": true, "expires_after_hours": 9000})
+	mail := b.ok(201, "POST", "/v1/channels", admin, map[string]any{"type": "email", "name": "Mail"}).str("id")
+	b.refused(422, "survey_invalid", "PUT", "/v1/channels/"+mail+"/survey", admin, map[string]any{"enabled": true})
+	if c := b.ok(200, "GET", "/v1/channels/"+mail, admin, nil); c.get("survey") != nil {
+		t.Errorf("channel: %s", c.raw)
+	}
 	workflow := b.ok(201, "POST", "/v1/workflows", admin, map[string]any{
 		"name": "Refunds", "on": "conversation.message_received", "contains": "refund", "steps": []any{map[string]any{"tag": "refund"}},
 	}).str("id")

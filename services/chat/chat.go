@@ -3,7 +3,7 @@
 // Everything comes from the log and goes to the log: writing, history, streaming and resuming need neither a
 // database nor any consumer. A session is a signed token that says all about itself; opening one writes nothing.
 // A visitor sees one conversation, their own, and of it only what customers may see: notes and whatever else the
-// desk does among itself never leave.
+// desk does among itself never leave. A survey waits there until the visitor comes back, and is answered there.
 //
 // It must not import another service, and it must not read a projection.
 package chat
@@ -97,6 +97,7 @@ func New(d Deps) *Service {
 	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))
 	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.inTime(s.visitor(s.postMessage))))
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
+	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
 	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux))))
 	return s

@@ -25,6 +25,7 @@ type history struct {
 	ConversationID string    `json:"conversation_id"`
 	Status         string    `json:"status"` // none before the first message, then open or closed
 	Items          []Message `json:"items"`
+	Survey         *Survey   `json:"survey,omitempty"` // the newest that was asked, whatever came of it; only the first page has it
 	Links          links     `json:"links"`
 	Position       string    `json:"position,omitempty"` // behind which the stream goes on; only the first page has it
 }
@@ -64,6 +65,7 @@ func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session
 			return errErased
 		}
 		if ask.before == 0 {
+			out.Survey = s.foldSurvey(out.Survey, e)
 			out.Position = s.Log.Position(a, e.Sequence).String()
 		} else if e.Sequence >= ask.before {
 			continue
@@ -72,6 +74,7 @@ func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session
 			out.Items = append(out.Items, m)
 		}
 	}
+	out.Survey.due(s.Clock())
 	if older := len(out.Items) - ask.limit; older > 0 {
 		out.Items = out.Items[older:]
 		q := r.URL.Query()

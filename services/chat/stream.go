@@ -17,6 +17,7 @@ import (
 const (
 	eventMessage = "message"
 	eventStatus  = "status"
+	eventSurvey  = "survey"
 	eventErased  = "erased"
 	statusOpen   = "open"
 	statusClosed = "closed"
@@ -95,6 +96,9 @@ func (s *Service) resume(r *http.Request) (uint64, error) {
 func (s *Service) tell(out *web.Stream, v session, e events.Recorded) error {
 	if m, ok := s.message(v, e); ok {
 		return send(out, eventMessage, m.Position, m)
+	}
+	if m, ok := s.survey(e); ok {
+		return send(out, eventSurvey, m.Position, m)
 	}
 	position := s.Log.Position(e.Aggregate, e.Sequence).String()
 	var status string

@@ -24,6 +24,7 @@ type State struct {
 
 	IdentityVersion  int // of the secret that was made last; 0: there is none
 	IdentityRequired bool
+	Survey           events.ChannelSurveySet
 }
 
 // Command is one of the commands below.
@@ -63,6 +64,8 @@ func Evolve(s State, e events.Event) State {
 		s.Name = e.Name
 	case events.ChannelOriginsSet:
 		s.Origins = slices.Clone(e.Origins)
+	case events.ChannelSurveySet:
+		s.Survey = e
 	case events.ChannelDisabled:
 		s.Disabled = true
 	case events.ChannelEnabled:
@@ -94,6 +97,8 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		return one(events.ChannelRenamed{Name: name})
 	case SetOrigins:
 		return s.setOrigins(c)
+	case SetSurvey:
+		return s.setSurvey(c)
 	case Disable:
 		reason, err := text.Reason(c.Reason)
 		if err != nil || s.Disabled {

@@ -22,6 +22,7 @@ func TestProperties(t *testing.T) {
 			channel.RotateIdentitySecret{},
 			channel.RequireIdentity{},
 			channel.AllowAnonymous{},
+			channel.SetSurvey{},
 		},
 		Fields: domaintest.Fields{
 			"Type":    {events.ChannelChat, events.ChannelEmail, events.Channel("pigeon")},

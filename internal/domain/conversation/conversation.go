@@ -11,7 +11,9 @@
 //   - A queue is the team, an assignee the person. Moving to another queue takes it from its agent, so that the new
 //     team takes it up; Unassign lets it wait in the same queue again.
 //   - An erased conversation is gone: nothing but that is known of it, and everything is refused.
-//   - A merged conversation is finished for good and refuses everything with a fault that names where it goes on.
+//   - A merged conversation is finished for good and refuses everything with a fault that names where it goes on, but for
+//     what is still owed to surveys.
+//   - Each closing is asked about once at most, while it is the end. Whatever makes the conversation go on ends the survey.
 //   - Notes, tags, attributes, subject, priority and read marks may change on a closed conversation; who works on
 //     it and when may not.
 //
@@ -34,6 +36,7 @@ type State struct {
 	Exists     bool
 	CustomerID string
 	Channel    events.Channel
+	ChannelID  string // may be empty
 	Subject    string
 	Status     events.Status
 	Until      time.Time // of the snooze
@@ -46,6 +49,7 @@ type State struct {
 	Notes      idset.Set            // ids
 	ReadUpTo   map[events.Actor]int // reader → index of the message
 	Absorbed   []string             // conversations that go on here
+	Closings   []Closing            // every time that it was closed
 	MergedInto string               // where this one goes on; empty while it lives
 	Erased     bool
 }
@@ -60,6 +64,10 @@ func (s State) Size() int {
 	n := len(s.Subject) + attr.Size(s.Attributes)
 	for _, tag := range s.Tags {
 		n += len(tag)
+	}
+	const perClosing = 192
+	for _, c := range s.Closings {
+		n += perClosing + len(c.Comment)
 	}
 	return n
 }

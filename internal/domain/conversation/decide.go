@@ -50,6 +50,10 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		}
 		return one(events.ConversationErased{Reason: reason})
 	}
+	switch c.(type) {
+	case RequestSurvey, AnswerSurvey, ExpireSurvey:
+		return s.decideSurvey(c)
+	}
 	if s.MergedInto != "" {
 		return s.decideMerged(c)
 	}
@@ -147,6 +151,7 @@ func (s State) receive(c ReceiveMessage) ([]events.Event, error) {
 	switch s.Status {
 	case events.StatusClosed:
 		out = append(out, events.ConversationReopened{Reason: ReasonCustomerWrote})
+		out = append(out, s.excuse(ReasonReopened)...)
 	case events.StatusSnoozed:
 		out = append(out, events.ConversationWoke{Reason: ReasonCustomerWrote})
 	case events.StatusOpen:
@@ -211,7 +216,7 @@ func (s State) mergeInto(c MergeInto) ([]events.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(events.ConversationMerged{IntoID: c.IntoID, Reason: reason})
+	return append(s.excuse(ReasonMerged), events.ConversationMerged{IntoID: c.IntoID, Reason: reason}), nil
 }
 
 func (s State) absorb(c Absorb) ([]events.Event, error) {

@@ -15,6 +15,7 @@ func Evolve(s State, e events.Event) State {
 	switch e := e.(type) {
 	case events.ConversationOpened:
 		s.Exists, s.CustomerID, s.Channel, s.Subject = true, e.CustomerID, e.Channel, e.Subject
+		s.ChannelID = e.ChannelID
 		s.Status, s.Priority = events.StatusOpen, events.PriorityNormal
 	case events.ConversationSubjectSet:
 		s.Subject = e.Subject
@@ -44,6 +45,9 @@ func Evolve(s State, e events.Event) State {
 		s.Status, s.Until = events.StatusOpen, time.Time{}
 	case events.ConversationClosed:
 		s.Status, s.Until = events.StatusClosed, time.Time{}
+		s.Closings = append(slices.Clip(s.Closings), Closing{QueueID: s.QueueID, AgentID: s.AssigneeID})
+	case events.ConversationSurveyRequested, events.ConversationSurveyAnswered, events.ConversationSurveyExpired, events.ConversationSurveyExcused:
+		s.Closings = s.evolveSurvey(e)
 	case events.ConversationReadUpTo:
 		s.ReadUpTo = withMark(s, e)
 	case events.ConversationMerged:

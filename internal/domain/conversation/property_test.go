@@ -12,7 +12,7 @@ import (
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	domaintest.Check(t, domaintest.Aggregate[conversation.State, conversation.Command]{
-		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide, Given: is(opened),
+		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide, Given: done(asked),
 		Commands: []conversation.Command{
 			conversation.Open{},
 			conversation.ReceiveMessage{},
@@ -36,16 +36,36 @@ func TestProperties(t *testing.T) {
 			conversation.MergeInto{},
 			conversation.Absorb{},
 			conversation.Erase{},
+			conversation.RequestSurvey{},
+			conversation.AnswerSurvey{},
+			conversation.ExpireSurvey{},
 		},
 		Fields: domaintest.Fields{
 			"Author":   {ann, zoe, events.Actor{}, events.Actor{Type: events.ActorSystem}},
 			"Reader":   {ann, zoe, events.Actor{}},
 			"Channel":  {events.ChannelChat, events.ChannelX, events.Channel("pigeon")},
 			"Priority": {events.PriorityLow, events.PriorityHigh, events.Priority("asap")},
+			"SurveyID": {"s1", "s2", "no.id"},
+			"Closing":  {1, 2, 3, 0},
+			"Score":    {5, 3, 0},
 			"Tag":      {"vip", " VIP", "billing", "a,b", ""},
 		},
 		Holds: func(s conversation.State) bool {
-			return slices.IsSorted(s.Tags) && (!s.Exists || (s.Status == events.StatusSnoozed) != s.Until.IsZero())
+			return slices.IsSorted(s.Tags) && surveyed(s) && (!s.Exists || (s.Status == events.StatusSnoozed) != s.Until.IsZero())
 		},
 	})
+}
+
+// surveyed: only the last closing's survey waits, and only while the conversation is closed and goes on nowhere; no two
+// closings share a survey.
+func surveyed(s conversation.State) bool {
+	seen := map[string]bool{}
+	for i, c := range s.Closings {
+		over := i < len(s.Closings)-1 || s.Status != events.StatusClosed || s.MergedInto != ""
+		if c.Survey == conversation.SurveyWaiting && over || seen[c.SurveyID] || (c.SurveyID == "") != (c.Survey == "") {
+			return false
+		}
+		seen[c.SurveyID] = c.SurveyID != ""
+	}
+	return true
 }

@@ -119,7 +119,7 @@ func (s State) decideStatus(c Command) ([]events.Event, error) {
 		case s.Status == events.StatusSnoozed:
 			return one(events.ConversationWoke{Reason: reason})
 		}
-		return one(events.ConversationReopened{Reason: reason})
+		return append([]events.Event{events.ConversationReopened{Reason: reason}}, s.excuse(ReasonReopened)...), nil
 	default:
 		panic(fmt.Sprintf("conversation: no decision for %T", c))
 	}

@@ -32,6 +32,11 @@ var (
 	ErrChannelInvalid        = fault.New(fault.Invalid, "channel_invalid", "a channel is one of chat, email, sms, x, facebook")
 	ErrPriorityInvalid       = fault.New(fault.Invalid, "priority_invalid", "a priority is one of low, normal, high, urgent")
 	ErrSnoozeInvalid         = fault.New(fault.Invalid, "snooze_invalid", "a snooze ends in the future, at most ten years ahead")
+	ErrSurveyNotFound        = fault.New(fault.NotFound, "survey_not_found", "there is no such survey")
+	ErrSurveyExpired         = fault.New(fault.Conflict, "survey_expired", "the time to answer the survey is over")
+	ErrSurveyExcused         = fault.New(fault.Conflict, "survey_excused", "the survey is no longer asked: the conversation went on")
+	ErrSurveyAnswered        = fault.New(fault.Conflict, "survey_answered", "the survey was answered more than an hour ago")
+	ErrScoreInvalid          = fault.New(fault.Invalid, "score_invalid", "a score is 1 to 5")
 	ErrActorInvalid          = fault.New(fault.Invalid, "actor_invalid", "an author or reader has a known type and an id of the usual form")
 )
 
@@ -75,10 +80,11 @@ var (
 	ErrOriginsInvalid        = fault.New(fault.Invalid, "origins_invalid", "an origin is http:// or https://, a host and perhaps a port; at most 100 of them")
 	ErrIdentitySecretMissing = fault.New(fault.Conflict, "identity_secret_missing", "the channel has no secret to prove an identity with").
 					WithHint("rotate the identity secret first")
-	ErrRuleNotFound = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
-	ErrRuleExists   = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
-	ErrRuleInvalid  = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
-	ErrStepInvalid  = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
+	ErrSurveyInvalid = fault.New(fault.Invalid, "survey_invalid", "only chat channels ask visitors how it went, and for an answer within 1 to 8,784 hours")
+	ErrRuleNotFound  = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
+	ErrRuleExists    = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
+	ErrRuleInvalid   = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
+	ErrStepInvalid   = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
 )
 
 // All lists every refusal, in the order of the sections above.
@@ -87,7 +93,7 @@ var All = []*fault.Fault{
 
 	ErrConversationNotFound, ErrConversationExists, ErrConversationErased, ErrConversationClosed, ErrConversationSnoozed, ErrConversationMerged,
 	ErrConversationAssigned, ErrConversationElsewhere, ErrConversationTags, ErrMergeIntoItself, ErrMessageUnknown, ErrChannelInvalid,
-	ErrPriorityInvalid, ErrSnoozeInvalid, ErrActorInvalid,
+	ErrPriorityInvalid, ErrSnoozeInvalid, ErrSurveyNotFound, ErrSurveyExpired, ErrSurveyExcused, ErrSurveyAnswered, ErrScoreInvalid, ErrActorInvalid,
 
 	ErrCustomerNotFound, ErrCustomerExists, ErrCustomerErased, ErrCustomerMerged, ErrCustomerMergeSelf, ErrCustomerIdentities,
 	ErrIdentityTaken, ErrIdentityFree,
@@ -95,6 +101,6 @@ var All = []*fault.Fault{
 	ErrOrgNotFound, ErrOrgExists, ErrOrgSecret, ErrTimezoneInvalid, ErrAgentNotFound, ErrAgentExists, ErrAgentDeactivated, ErrRoleInvalid,
 	ErrPresenceInvalid, ErrCapacityInvalid, ErrSkillsInvalid, ErrKeyNotFound, ErrKeyExists, ErrKeyHash, ErrQueueNotFound, ErrQueueExists,
 	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid,
-	ErrChannelNotChat, ErrIdentitySecretMissing, ErrRuleNotFound,
+	ErrChannelNotChat, ErrIdentitySecretMissing, ErrSurveyInvalid, ErrRuleNotFound,
 	ErrRuleExists, ErrRuleInvalid, ErrStepInvalid,
 }
