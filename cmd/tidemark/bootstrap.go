@@ -35,6 +35,12 @@ func (d *desk) bootstrap(ctx context.Context) (secret string, err error) {
 	return d.makeDemo(ctx, filepath.Join(d.Data, adminKeyFile))
 }
 
+// hasDemo tells whether the demo org and its site are there. The demo page is for them alone.
+func (d *desk) hasDemo() bool {
+	c, ok := d.directory.ChannelBySiteKey(demoSiteKey)
+	return ok && c.OrgID == demoOrg && !c.Disabled
+}
+
 // makeDemo makes the org and leaves its key at path, unless another process is first.
 func (d *desk) makeDemo(ctx context.Context, path string) (secret string, err error) {
 	// The key is on disk before its hash is in the log: a crash in between leaves a key that the next start uses.

@@ -38,6 +38,7 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 	"github.com/tidemark-desk/tidemark/services/api"
 	"github.com/tidemark-desk/tidemark/services/chat"
+	"github.com/tidemark-desk/tidemark/services/chat/widget"
 	"github.com/tidemark-desk/tidemark/services/eraser"
 	"github.com/tidemark-desk/tidemark/services/routing"
 	"github.com/tidemark-desk/tidemark/services/searchindexer"
@@ -335,6 +336,8 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 	})
 	d.group.Go("chat", s.Run)
 	mux.Handle("/chat/", s.Handler())
+	widget.Mount(mux)
+	widget.MountDemo(mux, d.hasDemo)
 	return nil
 }
 

@@ -1,0 +1,44 @@
+// What a tab knows of the conversation. The leading tab works it out; the others are told the whole of it.
+
+export interface Message {
+  id: string;
+  from: 'you' | 'agent' | 'desk';
+  agent_id?: string;
+  text: string;
+  created_at: string;
+  position: string;
+}
+
+/** A message that the server has not taken yet. Its id is made here, so that sending it twice adds nothing. */
+export interface Outgoing {
+  seq?: number; // the order in which things were typed, in all tabs
+  id: string;
+  text: string;
+  at: string;
+  failed?: string; // the code of a refusal: trying again by itself would not help
+}
+
+/** How it stands with the server. "away" is the server's fault, "offline" the network's. */
+export type Link = 'idle' | 'connecting' | 'online' | 'offline' | 'away' | 'limited' | 'refused';
+
+export interface Model {
+  link: Link;
+  status: 'none' | 'open' | 'closed';
+  messages: Message[]; // in the order of the log
+  sent: Outgoing[]; // taken, but the stream has not told of them yet
+  waiting: Outgoing[]; // in the outbox
+  position: string; // behind which the stream goes on
+  older: string; // where earlier messages are; empty: there are none
+  seen: string; // the position up to which the visitor has looked
+  loaded: boolean;
+}
+
+export const empty = (): Model => ({
+  link: 'idle', status: 'none', messages: [], sent: [], waiting: [], position: '', older: '', seen: '', loaded: false,
+});
+
+/** How many messages of the desk came behind the one that was seen last. */
+export function unread(m: Model): number {
+  const seen = m.messages.findIndex((x) => x.position === m.seen);
+  return m.messages.slice(seen + 1).filter((x) => x.from !== 'you').length;
+}

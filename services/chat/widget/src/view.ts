@@ -1,0 +1,217 @@
+// What is seen: a button and a dialog in a shadow tree of their own, so that neither the page's styles nor its content
+// security policy touch them: styles are constructed, never inline.
+
+import { accent } from './color';
+import { h, icon } from './dom';
+import type { Language } from './languages';
+import { MessageList, type Actions } from './messages';
+import { unread, type Model } from './model';
+import type { Settings } from './settings';
+import css from './widget.css';
+
+export interface Handlers extends Actions {
+  open(): void;
+  close(): void;
+  send(text: string): void;
+  sound(): void;
+}
+
+const longest = 10_000; // characters of a message
+
+export class View {
+  readonly host = h('div', { id: 'tidemark-widget' });
+  private root = this.host.attachShadow({ mode: 'open' });
+  private theme = new CSSStyleSheet();
+  private badge = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
+  private launcher = h('button', { type: 'button', class: 'launcher', 'aria-expanded': 'false', 'aria-controls': 'panel' });
+  private title = h('h2', { id: 'title' });
+  private state = h('p', { class: 'state' });
+  private closer = h('button', { type: 'button', class: 'icon close' }, icon('down'));
+  private sounder = h('button', { type: 'button', class: 'icon sound' });
+  private notice = h('p', { class: 'notice', role: 'status', hidden: true });
+  private list: MessageList;
+  private scroll = h('div', { class: 'scroll', role: 'region', tabindex: '0' });
+  private field = h('textarea', { rows: '1', maxlength: String(longest), enterkeyhint: 'send', dir: 'auto' });
+  private sender = h('button', { type: 'submit', class: 'send' }, icon('send'));
+  private live = h('div', { class: 'quiet', role: 'status', 'aria-live': 'polite' });
+  private panel = h('div', { class: 'panel', id: 'panel', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'title', hidden: true });
+  private before: Element | null = null; // where focus was
+  private darkness = matchMedia('(prefers-color-scheme: dark)');
+  private last: Model | undefined;
+  isOpen = false;
+
+  constructor(private settings: Settings, public language: Language, private on: Handlers) {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    this.root.adoptedStyleSheets = [sheet, this.theme];
+    this.list = new MessageList(on);
+    this.scroll.append(this.list.element);
+    const form = h('form', {}, h('div', { class: 'field' }, this.field), this.sender);
+    this.panel.append(
+      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.sounder, this.closer),
+      this.notice, this.scroll, form,
+    );
+    this.root.append(this.panel, this.launcher, this.live);
+    this.launcher.addEventListener('click', () => (this.isOpen ? on.close() : on.open()));
+    this.closer.addEventListener('click', () => on.close());
+    this.sounder.addEventListener('click', () => on.sound());
+    form.addEventListener('submit', (e) => {
+      e.preventDefault();
+      this.submit();
+    });
+    this.field.addEventListener('input', () => this.grow());
+    this.field.addEventListener('keydown', (e) => {
+      // Enter also ends a composition, in Japanese for one; that is not yet a message.
+      if (e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229) {
+        e.preventDefault();
+        this.submit();
+      }
+    });
+    this.panel.addEventListener('keydown', (e) => this.keys(e));
+    // What is typed here is nobody else's shortcut.
+    for (const type of ['keydown', 'keyup', 'keypress']) this.root.addEventListener(type, (e) => e.stopPropagation());
+    this.darkness.addEventListener('change', this.retheme);
+    this.apply(settings, language);
+    this.grow();
+  }
+
+  /** apply takes other settings or another language. */
+  apply(settings: Settings, language: Language): void {
+    this.settings = settings;
+    this.language = language;
+    const w = language.words;
+    this.host.setAttribute('lang', language.code);
+    this.host.setAttribute('dir', language.rtl ? 'rtl' : 'ltr');
+    this.title.textContent = settings.title || w.title;
+    this.closer.setAttribute('aria-label', w.close);
+    this.sender.setAttribute('aria-label', w.send);
+    this.field.setAttribute('aria-label', w.placeholder);
+    this.field.setAttribute('placeholder', w.placeholder);
+    this.scroll.setAttribute('aria-label', w.messages);
+    this.sounder.setAttribute('aria-label', settings.sound === false ? w.soundOn : w.soundOff);
+    this.sounder.replaceChildren(icon(settings.sound === false ? 'mute' : 'sound'));
+    this.host.hidden = !!settings.hidden;
+    this.retheme();
+    this.drawLauncher(0);
+    if (this.last) this.draw(this.last);
+  }
+
+  private retheme = (): void => {
+    const theme = this.settings.theme ?? {};
+    const dark = theme.mode === 'dark' || (theme.mode !== 'light' && this.darkness.matches);
+    this.host.classList.toggle('dark', dark);
+    this.host.classList.toggle('left', theme.position === 'left');
+    this.host.classList.toggle('rtl', this.language.rtl);
+    const colors = accent(theme.color);
+    this.theme.replaceSync(colors ? `:host{--accent:${colors[0]};--on-accent:${colors[1]}}` : '');
+  };
+
+  draw(m: Model): void {
+    this.last = m;
+    const w = this.language.words;
+    this.drawLauncher(this.isOpen ? 0 : unread(m));
+    const link = m.link === 'idle' ? 'online' : m.link;
+    this.state.textContent = w[link];
+    this.state.className = `state ${link}`;
+    const says = {
+      offline: w.offlineNotice, away: w.awayNotice, limited: w.limitedNotice, refused: w.refusedNotice,
+      idle: '', connecting: '', online: m.status === 'closed' ? w.closedNotice : '',
+    }[m.link];
+    this.warn(says);
+    const near = this.nearEnd();
+    this.list.draw(m, this.language, this.settings.greeting || w.greeting);
+    if (near) this.toEnd();
+  }
+
+  /** note shows that the browser keeps nothing, unless there is something worse to say. */
+  durable = true;
+  private warn(text: string): void {
+    const says = text || (this.durable ? '' : this.language.words.memoryNotice);
+    if (this.notice.textContent !== says) this.notice.textContent = says;
+    this.notice.hidden = !says;
+  }
+
+  private drawLauncher(n: number): void {
+    const w = this.language.words;
+    this.badge.hidden = n === 0;
+    this.badge.textContent = n > 99 ? '99+' : String(n);
+    const label = this.isOpen ? w.close : w.open + (n ? `, ${w.unread.replace('{n}', String(n))}` : '');
+    if (this.launcher.getAttribute('aria-label') === label && this.launcher.childNodes.length) return;
+    this.launcher.setAttribute('aria-label', label);
+    this.launcher.setAttribute('aria-expanded', String(this.isOpen));
+    this.launcher.replaceChildren(icon(this.isOpen ? 'close' : 'chat'), this.badge);
+  }
+
+  /** announce is read out by screen readers. */
+  announce(text: string): void {
+    this.live.textContent = text;
+  }
+
+  open(): void {
+    if (this.isOpen) return;
+    this.isOpen = true;
+    this.before = this.root.activeElement ?? document.activeElement;
+    this.panel.hidden = false;
+    this.host.classList.add('open');
+    if (this.last) this.draw(this.last);
+    this.toEnd();
+    this.field.focus();
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const inside = this.root.activeElement;
+    this.panel.hidden = true;
+    this.host.classList.remove('open');
+    if (this.last) this.draw(this.last);
+    if (!inside) return; // focus is somewhere on the page, and stays there
+    const back = this.before instanceof HTMLElement && this.before !== document.body && this.before.isConnected ? this.before : this.launcher;
+    back.focus();
+  }
+
+  destroy(): void {
+    this.darkness.removeEventListener('change', this.retheme);
+    this.host.remove();
+  }
+
+  private submit(): void {
+    const text = this.field.value.trim();
+    if (!text) return;
+    if ([...text].length > longest) return this.warn(this.language.words.long);
+    this.field.value = '';
+    this.grow();
+    this.field.focus();
+    this.on.send(text);
+    this.toEnd();
+  }
+
+  private grow(): void {
+    this.sender.disabled = !this.field.value.trim();
+    this.field.style.height = 'auto';
+    this.field.style.height = `${Math.min(140, Math.max(42, this.field.scrollHeight))}px`;
+  }
+
+  /** keys closes with Escape, and keeps Tab within the dialog. */
+  private keys(e: KeyboardEvent): void {
+    if (e.key === 'Escape' && !e.isComposing) {
+      e.preventDefault();
+      return this.on.close();
+    }
+    if (e.key !== 'Tab') return;
+    const stops = [...this.panel.querySelectorAll<HTMLElement>('button:not([disabled]), textarea, input, select, a[href], [tabindex="0"]')]
+      .filter((x) => x.getClientRects().length > 0);
+    const edge = e.shiftKey ? stops[0] : stops[stops.length - 1];
+    if (this.root.activeElement !== edge) return;
+    e.preventDefault();
+    (e.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+  }
+
+  private nearEnd(): boolean {
+    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 80;
+  }
+
+  private toEnd(): void {
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+  }
+}

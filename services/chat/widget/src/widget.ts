@@ -1,0 +1,129 @@
+// One widget on one page: what the page may call, between the view and the conversation.
+
+import { Engine } from './engine';
+import { choose, type Language } from './languages';
+import { unread, type Message } from './model';
+import type { Profile, Settings } from './settings';
+import { chime, silence, unlock } from './sound';
+import { Store } from './store';
+import { View } from './view';
+
+export type EventName = 'ready' | 'open' | 'close' | 'message' | 'sent' | 'unread' | 'state' | 'error' | 'shutdown';
+
+export class Widget {
+  private view: View;
+  private engine: Engine | undefined;
+  private heard = new Set<string>(); // positions of messages that the page was told of
+  private first = true;
+  private counted = -1;
+  private linked = '';
+
+  constructor(private settings: Settings, private emit: (name: EventName, detail: unknown) => void) {
+    this.view = new View(settings, this.language(), {
+      open: () => this.open(),
+      close: () => this.close(),
+      send: (text) => void this.engine?.send(text).then(() => this.emit('sent', { text })),
+      retry: (id) => void this.engine?.retry(id),
+      discard: (id) => void this.engine?.discard(id),
+      older: () => this.engine?.older(),
+      sound: () => this.sound(),
+    });
+    this.view.host.addEventListener('pointerdown', unlock);
+    this.view.host.addEventListener('keydown', unlock, true);
+    document.addEventListener('visibilitychange', this.look);
+  }
+
+  async start(): Promise<void> {
+    if (!document.body) await new Promise((r) => document.addEventListener('DOMContentLoaded', r, { once: true }));
+    document.body.append(this.view.host);
+    const store = await Store.open(`tidemark/${this.settings.server}/${this.settings.siteKey}`);
+    const sound = await store.get<boolean>('sound');
+    if (sound !== undefined) this.set({ sound });
+    this.engine = new Engine(
+      this.settings, store, () => this.changed(), (code) => this.emit('error', { code }), () => this.end(),
+    );
+    await this.engine.start();
+    if (this.view.isOpen) this.engine.want();
+    this.emit('ready', {});
+  }
+
+  open(): void {
+    if (this.view.isOpen) return;
+    this.view.open();
+    this.engine?.want();
+    this.look();
+    this.emit('open', {});
+  }
+
+  close(): void {
+    if (!this.view.isOpen) return;
+    this.view.close();
+    this.emit('close', {});
+  }
+
+  set(change: Partial<Settings>): void {
+    this.settings = { ...this.settings, ...change, theme: { ...this.settings.theme, ...change.theme } };
+    if (change.hidden) this.close();
+    this.view.apply(this.settings, this.language());
+  }
+
+  identify(p: Profile): void {
+    void this.engine?.identify(p);
+  }
+
+  /** shutdown takes the widget off the page and forgets the visitor, in all tabs. */
+  async shutdown(): Promise<void> {
+    await this.engine?.forget();
+    this.end();
+  }
+
+  private end(): void {
+    document.removeEventListener('visibilitychange', this.look);
+    this.view.destroy();
+    silence();
+    this.engine = undefined;
+    this.emit('shutdown', {});
+  }
+
+  private language(): Language {
+    return choose([this.settings.language, document.documentElement.lang, ...navigator.languages]);
+  }
+
+  private sound(): void {
+    const sound = this.settings.sound === false;
+    this.set({ sound });
+    void this.engine?.store.put('sound', sound);
+  }
+
+  /** look marks as seen what can be seen. */
+  private look = (): void => {
+    if (this.view.isOpen && !document.hidden) this.engine?.seen();
+  };
+
+  private changed(): void {
+    const m = this.engine?.model;
+    if (!m) return;
+    this.view.durable = this.engine?.store.durable ?? true;
+    this.view.draw(m);
+    this.arrivals(m.messages, m.seen);
+    this.look();
+    const n = unread(m);
+    if (n !== this.counted) this.emit('unread', { count: (this.counted = n) });
+    if (m.link !== this.linked) this.emit('state', { state: (this.linked = m.link) });
+  }
+
+  /** arrivals tells of messages that are new since the page was opened. */
+  private arrivals(messages: Message[], seen: string): void {
+    const fresh = messages.filter((x) => !this.heard.has(x.position));
+    fresh.forEach((x) => this.heard.add(x.position));
+    const atFirst = this.first;
+    if (this.engine?.model.loaded) this.first = false;
+    if (atFirst) return;
+    const last = fresh.filter((x) => x.from !== 'you').pop();
+    for (const x of fresh) this.emit('message', { id: x.id, from: x.from, text: x.text, at: x.created_at });
+    if (!last || last.position === seen) return;
+    const w = this.view.language.words;
+    this.view.announce(`${last.from === 'agent' ? w.agent : w.desk}: ${last.text}`);
+    if (this.settings.sound !== false) chime();
+  }
+}
