@@ -32,6 +32,7 @@ var (
 	ErrChannelInvalid        = fault.New(fault.Invalid, "channel_invalid", "a channel is one of chat, email, sms, x, facebook")
 	ErrPriorityInvalid       = fault.New(fault.Invalid, "priority_invalid", "a priority is one of low, normal, high, urgent")
 	ErrSnoozeInvalid         = fault.New(fault.Invalid, "snooze_invalid", "a snooze ends in the future, at most ten years ahead")
+	ErrAttachmentsInvalid    = fault.New(fault.Invalid, "attachments_invalid", "the attachments are not allowed")
 	ErrActorInvalid          = fault.New(fault.Invalid, "actor_invalid", "an author or reader has a known type and an id of the usual form")
 )
 
@@ -84,7 +85,7 @@ var All = []*fault.Fault{
 
 	ErrConversationNotFound, ErrConversationExists, ErrConversationErased, ErrConversationClosed, ErrConversationSnoozed, ErrConversationMerged,
 	ErrConversationAssigned, ErrConversationElsewhere, ErrConversationTags, ErrMergeIntoItself, ErrMessageUnknown, ErrChannelInvalid,
-	ErrPriorityInvalid, ErrSnoozeInvalid, ErrActorInvalid,
+	ErrPriorityInvalid, ErrSnoozeInvalid, ErrAttachmentsInvalid, ErrActorInvalid,
 
 	ErrCustomerNotFound, ErrCustomerExists, ErrCustomerErased, ErrCustomerMerged, ErrCustomerMergeSelf, ErrCustomerIdentities,
 	ErrIdentityTaken, ErrIdentityFree,
