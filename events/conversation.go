@@ -67,18 +67,31 @@ type ConversationSubjectSet struct {
 	Subject string `json:"subject"`
 }
 
-// ConversationMessageReceived is a message from the customer.
+// ConversationMessageReceived is a message from the customer. Its text is empty only when it has attachments.
 type ConversationMessageReceived struct {
-	MessageID  string `json:"message_id"`
-	CustomerID string `json:"customer_id"`
-	Text       string `json:"text"`
+	MessageID   string       `json:"message_id"`
+	CustomerID  string       `json:"customer_id"`
+	Text        string       `json:"text"`
+	Attachments []Attachment `json:"attachments,omitempty"`
 }
 
-// ConversationMessageWritten is a message to the customer.
+// ConversationMessageWritten is a message to the customer. Its text is empty only when it has attachments.
 type ConversationMessageWritten struct {
-	MessageID string `json:"message_id"`
-	Author    Actor  `json:"author"`
-	Text      string `json:"text"`
+	MessageID   string       `json:"message_id"`
+	Author      Actor        `json:"author"`
+	Text        string       `json:"text"`
+	Attachments []Attachment `json:"attachments,omitempty"`
+}
+
+// Attachment is a file that goes with a message. The log has only what is said of it: the bytes are kept elsewhere, in
+// the folder of the conversation whose event this is.
+type Attachment struct {
+	ID     string `json:"id"` // SHA-256 of its bytes, in hex
+	Name   string `json:"name"`
+	Type   string `json:"type"` // media type, found in its bytes
+	Size   int    `json:"size"` // in bytes
+	Width  int    `json:"width,omitempty"`
+	Height int    `json:"height,omitempty"` // in pixels, of an image that was decoded; 0 of anything else
 }
 
 // ConversationNoteAdded is a note among agents.

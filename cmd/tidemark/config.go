@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
 
+	"github.com/tidemark-desk/tidemark/internal/blob"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
 
@@ -28,6 +29,7 @@ type config struct {
 	NATS      string        `name:"nats" help:"NATS server or cluster that holds the log; without it one runs inside this process." env:"TIDEMARK_NATS" placeholder:"URL"`
 	Postgres  string        `help:"PostgreSQL for the read models; without it a private one is started in the data directory." env:"TIDEMARK_POSTGRES" placeholder:"URL"`
 	Search    string        `help:"Search engine: a directory for the embedded index (default DIR/search)." env:"TIDEMARK_SEARCH" placeholder:"URL"`
+	Files     string        `name:"attachments" help:"Where files of messages are kept: a directory (default DIR/attachments), or s3://BUCKET/PREFIX?endpoint=URL&region=NAME." env:"TIDEMARK_ATTACHMENTS" placeholder:"URL"`
 	Partition int           `name:"partitions" help:"Partitions of a new log, 4 unless said; an existing log keeps its own." env:"TIDEMARK_PARTITIONS"`
 	Replicas  int           `help:"Copies of a new log in a NATS cluster: 1, 3 or 5." env:"TIDEMARK_REPLICAS"`
 	RateLimit float64       `help:"Requests a second that one API key may make; 0 for no limit." default:"200" env:"TIDEMARK_RATE_LIMIT"`
@@ -86,6 +88,9 @@ func (c config) Validate() error {
 	}
 	if strings.Contains(c.Search, "://") && !strings.HasPrefix(c.Search, "file://") {
 		bad("search: only the embedded index is known to this version: give a directory, or leave it out")
+	}
+	if err := blob.Check(c.Files); err != nil {
+		bad("attachments: %w", err)
 	}
 	if c.Partition < 0 || c.Partition > 256 {
 		bad("partitions: %d is not between 1 and 256", c.Partition)
@@ -192,6 +197,7 @@ func (c *configCommand) Run(p *printer) error {
 		{"nats", redactServers(s.NATS)},
 		{"postgres", redact(s.Postgres)},
 		{"search", s.Search},
+		{"attachments", s.Files},
 		{"partitions", strconv.Itoa(s.Partition)},
 		{"replicas", strconv.Itoa(s.Replicas)},
 		{"rate-limit", fmt.Sprint(s.RateLimit)},

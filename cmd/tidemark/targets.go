@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/tidemark-desk/tidemark/internal/aggregates"
+	"github.com/tidemark-desk/tidemark/internal/attachment"
+	"github.com/tidemark-desk/tidemark/internal/blob"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/erasure"
@@ -68,6 +70,7 @@ type desk struct {
 	loop      *command.Loop
 	directory *directory.Directory
 	intake    *intake.Intake
+	files     *attachment.Files
 	eraser    *erasure.Eraser
 
 	migrated chan struct{} // closed once the database has the engine's tables
@@ -102,7 +105,12 @@ func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err 
 	d.loop = command.NewLoop(d.log, command.Options{Logger: logger})
 	d.directory = directory.New(d.log, logger.With("part", "directory"))
 	d.intake = intake.New(d.loop, d.directory)
-	d.eraser = erasure.New(d.log, d.loop, d.directory)
+	if c.has("api") || c.has("chat") || c.has("projections") { // take and show files, or end erasures
+		if err = d.openFiles(); err != nil {
+			return nil, err
+		}
+		d.eraser = erasure.New(d.log, d.loop, d.directory, d.files)
+	}
 	d.group.Go("directory", d.directory.Run)
 	if slices.ContainsFunc([]string{"api", "projections", "routing", "workflow", "survey"}, c.has) {
 		if err = d.openDatabase(ctx); err != nil {
@@ -110,6 +118,20 @@ func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err 
 		}
 	}
 	return d, nil
+}
+
+// openFiles opens where attachments are kept. Nothing is asked of a bucket yet: chat starts without it.
+func (d *desk) openFiles() error {
+	location := d.Files
+	if location == "" {
+		location = filepath.Join(d.Data, "attachments")
+	}
+	store, err := blob.Open(location)
+	if err != nil {
+		return err
+	}
+	d.files = attachment.New(attachment.Deps{Store: store, Directory: d.directory, Logger: d.logger.With("part", "attachments")})
+	return nil
 }
 
 // openDatabase makes the pools. Neither waits for a server: accepting and chat need none.
@@ -222,6 +244,9 @@ func (d *desk) wire() error {
 	if slices.ContainsFunc([]string{"projections", "routing", "workflow", "survey", "search-indexer"}, d.has) {
 		moreThreads()
 	}
+	if d.has("api") || d.has("chat") { // either hands out links
+		mux.Handle(attachment.Path, d.files.Handler())
+	}
 	if !d.has("api") { // the api has these pages itself
 		ops := web.NewOps(d.logger, d.registry, d.allChecks()...)
 		d.drain = append(d.drain, ops.Drain)
@@ -326,13 +351,16 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 		return err
 	}
 	s := chat.New(chat.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Files: d.files,
 		Logger:  d.logger.With("part", "chat"),
 		Proxies: proxies,
 		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
 		Messages: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
 		Sessions: web.Limit{PerSecond: d.Visitors / 5, Burst: int(6 * d.Visitors)},
 		Sites:    web.Limit{PerSecond: 20 * d.Visitors, Burst: int(40 * d.Visitors)},
+		// A file costs far more than a message.
+		Uploads:   web.Limit{PerSecond: d.Visitors / 10, Burst: int(4 * d.Visitors)},
+		Uploaders: web.Limit{PerSecond: d.Visitors / 2, Burst: int(8 * d.Visitors)},
 	})
 	d.group.Go("chat", s.Run)
 	mux.Handle("/chat/", s.Handler())
@@ -349,7 +377,7 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 	freshness := projections.NewFreshness(d.reads, d.log)
 	finder := &search.Client{Conn: d.log.Conn()}
 	s, err := api.New(api.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser, Presence: there,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser, Presence: there, Files: d.files,
 		Reads: api.Reads{
 			Inbox:     inbox.NewReader(d.reads),
 			Timeline:  timeline.NewReader(d.reads),

@@ -2,7 +2,8 @@
 //
 // Erase writes the fact, and needs the log alone: in one atomic batch the tombstones of the customer and of everybody
 // who was merged into them, and the release of the claims on their addresses. From then on nothing of them is shown.
-// PurgeConversation and PurgeCustomer take what precedes a tombstone out of the log; the tombstone stays. Whoever calls
+// PurgeConversation and PurgeCustomer take what precedes a tombstone out of the log, and the files that messages brought;
+// the tombstone stays. Whoever calls
 // them (services/eraser) knows the conversations, and calls PurgeCustomer for the customer last: a history that begins
 // with its tombstone is how the log itself says that an erasure has ended.
 //
@@ -46,6 +47,11 @@ type Log interface {
 	Position(a events.Aggregate, sequence uint64) events.Position
 }
 
+// Files are the files of conversations.
+type Files interface {
+	DeleteFolder(ctx context.Context, org, conversationID string) error
+}
+
 // Directory is what is needed of the directory: claims are under a key of the org.
 type Directory interface {
 	Org(id string) (directory.Org, bool)
@@ -56,15 +62,16 @@ type Eraser struct {
 	log           Log
 	loop          *command.Loop
 	directory     Directory
+	files         Files
 	customers     *command.Handler[customer.State, customer.Command]
 	claims        *command.Handler[claim.State, claim.Command]
 	conversations *command.Handler[conversation.State, conversation.Command]
 }
 
-// New makes an Eraser.
-func New(log Log, loop *command.Loop, d Directory) *Eraser {
+// New makes an Eraser. Files may be nil: there are none then.
+func New(log Log, loop *command.Loop, d Directory, files Files) *Eraser {
 	return &Eraser{
-		log: log, loop: loop, directory: d,
+		log: log, loop: loop, directory: d, files: files,
 		customers:     aggregates.Customers(loop),
 		claims:        aggregates.Claims(loop),
 		conversations: aggregates.Conversations(loop),

@@ -65,7 +65,7 @@ func setup(t *testing.T) bundle {
 func (b bundle) process() bundle {
 	b.loop = command.NewLoop(b.log, command.Options{})
 	b.intake = intake.New(b.loop, b.directory)
-	b.eraser = erasure.New(b.log, b.loop, b.directory)
+	b.eraser = erasure.New(b.log, b.loop, b.directory, nil)
 	return b
 }
 
@@ -336,7 +336,7 @@ func TestEraseMany(t *testing.T) {
 	for done := false; !done; attempts++ {
 		failing.after = attempts
 		loop := command.NewLoop(failing, command.Options{})
-		_, err := erasure.New(b.log, loop, b.directory).Erase(t.Context(), "acme", "root", m)
+		_, err := erasure.New(b.log, loop, b.directory, nil).Erase(t.Context(), "acme", "root", m)
 		if done = err == nil; !done && !errors.Is(err, errDown) {
 			t.Fatal(err)
 		}

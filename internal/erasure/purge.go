@@ -12,8 +12,11 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
 )
 
-// PurgeConversation writes the conversation's tombstone and takes what precedes it out of the log. It may be repeated,
-// with the same command or another one. A conversation that is not there is no error.
+// PurgeConversation writes the conversation's tombstone, deletes its files and takes what precedes the tombstone out of
+// the log. It may be repeated, with the same command or another one. A conversation that is not there is no error.
+//
+// The order matters. A file that is uploaded meanwhile meets the tombstone; and as long as the files may be there, so is
+// the history by which whoever starts over finds the conversation.
 func (e *Eraser) PurgeConversation(ctx context.Context, org, id string, m command.Meta) error {
 	r, err := e.conversations.Handle(ctx, org, id, m, conversation.Erase{Reason: ReasonCustomerErased})
 	switch {
@@ -21,6 +24,11 @@ func (e *Eraser) PurgeConversation(ctx context.Context, org, id string, m comman
 		return nil
 	case err != nil:
 		return fmt.Errorf("erase conversation %s: %w", id, err)
+	}
+	if e.files != nil {
+		if err := e.files.DeleteFolder(ctx, org, id); err != nil {
+			return fmt.Errorf("erase the files of conversation %s: %w", id, err)
+		}
 	}
 	// Nothing comes after a tombstone, so the last event is it. Who decided on the history before it meets it in the log.
 	a := events.Aggregate{Org: org, Kind: events.KindConversation, ID: id}

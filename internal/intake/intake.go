@@ -57,8 +57,10 @@ type Customer struct {
 type Message struct {
 	ID     string       // empty: derived from the conversation and the command's id
 	Author events.Actor // zero or a customer: the customer wrote; any other: the desk did
-	Text   string
-	At     time.Time // when it was written, if not now
+	Text   string       // may be empty when there are attachments
+	At     time.Time    // when it was written, if not now
+
+	Attachments []events.Attachment
 }
 
 // Opened is what came of a Request.
@@ -175,9 +177,9 @@ func (i *Intake) talk(tx *command.Tx, org string, r Request, customerID string, 
 		return err
 	}
 	for _, m := range messages {
-		var c conversation.Command = conversation.WriteMessage{MessageID: m.ID, Author: m.Author, Text: m.Text, At: m.At}
+		var c conversation.Command = conversation.WriteMessage{MessageID: m.ID, Author: m.Author, Text: m.Text, At: m.At, Attachments: m.Attachments}
 		if m.Author.Type == "" || m.Author.Type == events.ActorCustomer {
-			c = conversation.ReceiveMessage{MessageID: m.ID, CustomerID: customerID, Text: m.Text, At: m.At}
+			c = conversation.ReceiveMessage{MessageID: m.ID, CustomerID: customerID, Text: m.Text, At: m.At, Attachments: m.Attachments}
 		}
 		if err := command.Stage(tx, i.conversations, org, r.ConversationID, c); err != nil {
 			return err

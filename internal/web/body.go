@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +26,11 @@ const bodyTimeout = 10 * time.Second
 
 // CheckRequest lets only requests through whose path, query and body are sound text, whose body is at most MaxBody
 // and says that it is JSON. The checks are on the raw bytes, because decoding would silently mend what is wrong:
-// encoding/json turns bad UTF-8 and half surrogate pairs into U+FFFD.
-func CheckRequest(next http.Handler) http.Handler {
+// encoding/json turns bad UTF-8 and half surrogate pairs into U+FFFD. The bodies of the raw paths are left alone: they are
+// files, and whoever answers there reads and bounds them.
+func CheckRequest(next http.Handler, raw ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := checkRequest(w, r); err != nil {
+		if err := checkRequest(w, r, slices.Contains(raw, r.URL.Path)); err != nil {
 			WriteError(w, r, nil, err)
 			return
 		}
@@ -36,14 +38,14 @@ func CheckRequest(next http.Handler) http.Handler {
 	})
 }
 
-func checkRequest(w http.ResponseWriter, r *http.Request) error {
+func checkRequest(w http.ResponseWriter, r *http.Request, raw bool) error {
 	if err := checkText("path", r.URL.Path, false); err != nil {
 		return err
 	}
 	if err := checkQuery(r.URL.RawQuery); err != nil {
 		return err
 	}
-	if r.Body == nil || r.Body == http.NoBody {
+	if raw || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
 	if err := checkMediaType(r.Header); err != nil {

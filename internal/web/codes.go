@@ -57,6 +57,7 @@ var Codes = []Code{
 	{"conflict", http.StatusConflict, "Changed at the same time", "Others keep changing the same thing; try again with the same Idempotency-Key."},
 	{"not_yet", http.StatusPreconditionFailed, "Not read that far yet", "Ask again: the answer will be as new as min_position soon. The detail says how far behind it is."},
 	{"body_too_large", http.StatusRequestEntityTooLarge, "The body is too large", "Keep a body within 1 MiB."},
+	{"attachment_too_large", http.StatusRequestEntityTooLarge, "The file is too large", "Send a file of at most 10 MiB."},
 	{"unsupported_media_type", http.StatusUnsupportedMediaType, "Not JSON", "Send `Content-Type: application/json`, without Content-Encoding."},
 	{"validation_failed", http.StatusUnprocessableEntity, "Parts of the request are wrong", "errors names each part; unknown fields are refused too."},
 	{"position_unknown", http.StatusUnprocessableEntity, "A position of another log", "The log was made anew since; forget the position and read from the start."},

@@ -41,9 +41,9 @@ func (s *state) fold(r events.Recorded) {
 	case events.ConversationSubjectSet:
 		s.Subject = pgtext.Clean(e.Subject)
 	case events.ConversationMessageReceived:
-		s.message(events.ActorCustomer, e.MessageID, e.Text, at)
+		s.message(events.ActorCustomer, e.MessageID, said(e.Text, e.Attachments), at)
 	case events.ConversationMessageWritten:
-		s.message(e.Author.Type, e.MessageID, e.Text, at)
+		s.message(e.Author.Type, e.MessageID, said(e.Text, e.Attachments), at)
 	case events.ConversationNoteAdded:
 		s.NoteCount++
 	case events.ConversationQueued:
@@ -86,6 +86,14 @@ func (s *state) open(r events.Recorded, e events.ConversationOpened, at time.Tim
 		Subject: pgtext.Clean(e.Subject), Status: events.StatusOpen, Priority: events.PriorityNormal,
 		Tags: []string{}, Attributes: map[string]any{}, CreatedAt: at, UpdatedAt: at, Sequence: r.Sequence,
 	}
+}
+
+// said is what a list shows of a message: its text, or the name of the first file of one that has none.
+func said(text string, attachments []events.Attachment) string {
+	if text == "" && len(attachments) > 0 {
+		return attachments[0].Name
+	}
+	return text
 }
 
 func (s *state) message(from, id, text string, at time.Time) {

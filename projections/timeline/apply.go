@@ -275,10 +275,14 @@ func entryRow(org string, e Entry) (db.PutEntriesParams, error) {
 		Sequence:   int64(e.Sequence), //nolint:gosec // a stream does not reach 2^63
 		AuthorType: e.Author.Type, AuthorID: e.Author.ID, Body: e.Text, At: e.At,
 	}
-	if e.Detail == nil {
+	if e.Detail == nil && len(e.Attachments) == 0 {
 		return row, nil
 	}
-	detail, err := json.Marshal(e.Detail)
+	m := more{Attachments: e.Attachments}
+	if e.Detail != nil {
+		m.Detail = *e.Detail
+	}
+	detail, err := json.Marshal(m)
 	if err != nil {
 		return db.PutEntriesParams{}, fmt.Errorf("encode detail: %w", err)
 	}

@@ -12,10 +12,10 @@ func entryOf(r events.Recorded) (e Entry, ok bool) {
 	e = Entry{ConversationID: r.Aggregate.ID, Sequence: r.Sequence, Author: r.Actor, At: pgtext.Time(r.Time)}
 	switch v := r.Event.(type) {
 	case events.ConversationMessageReceived:
-		e.Kind, e.ID, e.Text = MessageReceived, v.MessageID, v.Text
+		e.Kind, e.ID, e.Text, e.Attachments = MessageReceived, v.MessageID, v.Text, attachments(v.Attachments)
 		e.Author = events.Actor{Type: events.ActorCustomer, ID: v.CustomerID}
 	case events.ConversationMessageWritten:
-		e.Kind, e.ID, e.Text, e.Author = MessageWritten, v.MessageID, v.Text, v.Author
+		e.Kind, e.ID, e.Text, e.Author, e.Attachments = MessageWritten, v.MessageID, v.Text, v.Author, attachments(v.Attachments)
 	case events.ConversationNoteAdded:
 		e.Kind, e.ID, e.Text, e.Author = NoteAdded, v.NoteID, v.Text, v.Author
 	default:
@@ -63,6 +63,14 @@ func change(e events.Event) (Kind, *Detail) {
 	default:
 		return "", nil
 	}
+}
+
+func attachments(list []events.Attachment) []events.Attachment {
+	list = slices.Clone(list)
+	for n, a := range list {
+		list[n].ID, list[n].Name, list[n].Type = pgtext.Clean(a.ID), pgtext.Clean(a.Name), pgtext.Clean(a.Type)
+	}
+	return list
 }
 
 func attributes(e events.ConversationAttributesSet) *Detail {

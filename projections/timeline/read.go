@@ -154,9 +154,12 @@ func entry(row db.TimelineEntry) (Entry, error) {
 	if row.Detail == nil {
 		return e, nil
 	}
-	e.Detail = &Detail{}
-	if err := json.Unmarshal(row.Detail, e.Detail); err != nil {
+	var m more
+	if err := json.Unmarshal(row.Detail, &m); err != nil {
 		return Entry{}, fmt.Errorf("decode detail: %w", err)
+	}
+	if e.Attachments = m.Attachments; e.Attachments == nil {
+		e.Detail = &m.Detail
 	}
 	return e, nil
 }

@@ -46,6 +46,8 @@ type Entry struct {
 	Text           string       // of the message or the note
 	Detail         *Detail      // nil for messages and notes
 	At             time.Time
+
+	Attachments []events.Attachment // of a message; the files are in the folder of ConversationID
 }
 
 // Detail is what changed. Only what belongs to the kind is set.
@@ -61,4 +63,10 @@ type Detail struct {
 	ConversationID string         `json:"conversation_id,omitempty"` // the other one of a merge
 	Attributes     map[string]any `json:"attributes,omitempty"`
 	Removed        []string       `json:"removed,omitempty"` // names of attributes
+}
+
+// more is what a row has of an entry besides its text: what changed, or what came with a message.
+type more struct {
+	Detail
+	Attachments []events.Attachment `json:"attachments,omitempty"`
 }

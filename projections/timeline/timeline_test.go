@@ -360,3 +360,37 @@ func TestUnknownEventIsRefused(t *testing.T) {
 		t.Error("an unknown event was passed over")
 	}
 }
+
+// Attachments come back as they were, with the conversation in whose folder they are, also out of one that was merged.
+func TestAttachments(t *testing.T) {
+	t.Parallel()
+	pool := modeltest.Pool(t, Projection{})
+	photo := events.Attachment{ID: strings.Repeat("0a", 32), Name: "phot\x00.png", Type: "image/png", Size: 7, Width: 4, Height: 3}
+	invoice := events.Attachment{ID: strings.Repeat("0b", 32), Name: "invoice.pdf", Type: "application/pdf", Size: 9}
+	var stream []events.Recorded
+	add := func(id string, e events.Event) {
+		stream = append(stream, events.Recorded{
+			Aggregate: events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: id}, Event: e, Sequence: uint64(len(stream) + 1),
+		})
+	}
+	add("a", events.ConversationOpened{CustomerID: "ann"})
+	add("b", events.ConversationOpened{CustomerID: "ann"})
+	add("a", events.ConversationMessageReceived{MessageID: "m1", CustomerID: "ann", Attachments: []events.Attachment{photo, invoice}})
+	add("a", events.ConversationMerged{IntoID: "b"})
+	add("b", events.ConversationMessageWritten{MessageID: "m2", Text: "thanks"})
+	if err := modeltest.Apply(t.Context(), pool, Projection{}, stream); err != nil {
+		t.Fatal(err)
+	}
+	page, err := NewReader(pool).Messages(t.Context(), "acme", "b", Query{})
+	if err != nil || len(page.Items) != 2 {
+		t.Fatalf("%+v %v", page, err)
+	}
+	photo.Name = "phot\ufffd.png" // what PostgreSQL takes of it
+	first := page.Items[0]
+	if first.ConversationID != "a" || first.Detail != nil || !slices.Equal(first.Attachments, []events.Attachment{photo, invoice}) {
+		t.Errorf("%+v", first)
+	}
+	if page.Items[1].Attachments != nil {
+		t.Errorf("%+v", page.Items[1])
+	}
+}

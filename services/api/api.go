@@ -30,6 +30,7 @@ type Deps struct {
 	Intake      Intake
 	Eraser      Eraser
 	Presence    Presence // nil: streams say nothing of who is at their desk
+	Files       Files    // nil: nothing can be attached
 	Reads       Reads
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
 	Models      []string            // the projections that /v1/admin/lag tells of; each can be rebuilt
@@ -99,6 +100,7 @@ func New(d Deps) (*Service, error) {
 func (s *Service) register() {
 	s.registerConversations()
 	s.registerMessages()
+	s.registerAttachments()
 	s.registerWork()
 	s.registerCustomers()
 	s.registerErasure()
@@ -119,7 +121,7 @@ func (s *Service) register() {
 // routes puts the checks before the operations, and the open pages beside them.
 func (s *Service) routes(operations *http.ServeMux) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", s.authenticate(web.CheckRequest(web.Routes(operations))))
+	mux.Handle("/v1/", s.authenticate(web.CheckRequest(web.Routes(operations), uploadPath)))
 	mux.HandleFunc("GET /openapi.json", s.serveSpec)
 	mux.HandleFunc("GET /docs", serveDocs)
 	mux.HandleFunc("GET /docs/errors", serveErrors)

@@ -23,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "write docs/errors.md")
 
 // served are the folders whose faults can reach a caller of the HTTP faces.
-var served = []string{"internal/command", "internal/directory", "internal/domain", "internal/erasure", "internal/eventlog", "internal/importer", "internal/intake", "internal/web", "projections", "services"}
+var served = []string{"internal/attachment", "internal/blob", "internal/command", "internal/directory", "internal/domain", "internal/erasure", "internal/eventlog", "internal/importer", "internal/intake", "internal/web", "projections", "services"}
 
 var kindNames = map[string]fault.Kind{
 	"Invalid": fault.Invalid, "Unauthenticated": fault.Unauthenticated, "Forbidden": fault.Forbidden, "NotFound": fault.NotFound,

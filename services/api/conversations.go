@@ -141,7 +141,7 @@ func (s *Service) getConversation(ctx context.Context, in *GetConversation) (*An
 		return nil, err
 	}
 	return &Answer[ConversationWithMessages]{ConversationWithMessages{
-		Conversation: conversationOf(found), Messages: newestMessages(in.ID, messages), AsOf: fresh,
+		Conversation: conversationOf(found), Messages: s.newestMessages(ctx, in.ID, messages), AsOf: fresh,
 	}}, nil
 }
 

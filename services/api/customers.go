@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/claim"
 	"github.com/tidemark-desk/tidemark/internal/domain/customer"
@@ -41,6 +42,8 @@ type Entry struct {
 	Text           string           `json:"text,omitempty"`
 	Detail         *timeline.Detail `json:"detail,omitempty"`
 	At             time.Time        `json:"at"`
+
+	Attachments []attachment.Attachment `json:"attachments,omitempty" doc:"Of the message."`
 }
 
 func (s *Service) registerCustomers() {
@@ -157,7 +160,7 @@ func (s *Service) customerTimeline(ctx context.Context, in *CustomerTimeline) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Answer[List[Entry]]{List[Entry]{Items: each(page.Items, entryOf), Links: next(ctx, page.Next), AsOf: fresh}}, nil
+	return &Answer[List[Entry]]{List[Entry]{Items: each(page.Items, func(e timeline.Entry) Entry { return s.entryOf(ctx, e) }), Links: next(ctx, page.Next), AsOf: fresh}}, nil
 }
 
 // CreateCustomer is the input of a new customer.
@@ -245,9 +248,9 @@ func customerOf(c customers.Customer) Customer {
 	}
 }
 
-func entryOf(e timeline.Entry) Entry {
+func (s *Service) entryOf(ctx context.Context, e timeline.Entry) Entry {
 	return Entry{
 		Kind: e.Kind, ConversationID: e.ConversationID, ID: e.ID, Author: Author{Type: e.Author.Type, ID: e.Author.ID},
-		Text: e.Text, Detail: e.Detail, At: e.At,
+		Text: e.Text, Detail: e.Detail, At: e.At, Attachments: s.attachmentsOf(ctx, e),
 	}
 }

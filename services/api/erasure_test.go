@@ -67,7 +67,7 @@ func TestEraseCustomer(t *testing.T) {
 		t.Error("the address led to who is erased")
 	}
 
-	eraser := erasure.New(b.log, command.NewLoop(b.log, command.Options{}), b.dir) // in another process
+	eraser := erasure.New(b.log, command.NewLoop(b.log, command.Options{}), b.dir, nil) // in another process
 	if err := eraser.PurgeConversation(t.Context(), "acme", conversation, command.Meta{}); err != nil {
 		t.Fatal(err)
 	}

@@ -175,9 +175,9 @@ func (m memoryTimeline) entries(ctx context.Context, org string, q timeline.Quer
 func message(r events.Recorded) (timeline.Entry, bool) {
 	switch e := r.Event.(type) {
 	case events.ConversationMessageReceived:
-		return timeline.Entry{Kind: timeline.MessageReceived, ID: e.MessageID, Text: e.Text, Author: events.Actor{Type: "customer", ID: e.CustomerID}}, true
+		return timeline.Entry{ConversationID: r.Aggregate.ID, Attachments: e.Attachments, Kind: timeline.MessageReceived, ID: e.MessageID, Text: e.Text, Author: events.Actor{Type: "customer", ID: e.CustomerID}}, true
 	case events.ConversationMessageWritten:
-		return timeline.Entry{Kind: timeline.MessageWritten, ID: e.MessageID, Text: e.Text, Author: e.Author}, true
+		return timeline.Entry{ConversationID: r.Aggregate.ID, Attachments: e.Attachments, Kind: timeline.MessageWritten, ID: e.MessageID, Text: e.Text, Author: e.Author}, true
 	}
 	return timeline.Entry{}, false
 }

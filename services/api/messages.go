@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/projections/timeline"
@@ -19,6 +20,8 @@ type Message struct {
 	Author    Author    `json:"author"`
 	Text      string    `json:"text"`
 	CreatedAt time.Time `json:"created_at"`
+
+	Attachments []attachment.Attachment `json:"attachments,omitempty" doc:"Files, with links that work for some hours."`
 }
 
 // Author is who wrote.
@@ -37,8 +40,12 @@ func (s *Service) registerMessages() {
 	add(s, operation{
 		id: "post-message", method: http.MethodPost, path: "/v1/conversations/{id}/messages", tag: tag, status: http.StatusCreated,
 		summary: "Write a message",
-		doc:     "As the key's agent, or for the customer. A customer's message opens a closed or snoozed conversation again.",
-		codes:   []string{"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid", "event_too_large"},
+		doc: "As the key's agent, or for the customer. A customer's message opens a closed or snoozed conversation again. It has a text, " +
+			"attachments, or both.",
+		codes: []string{
+			"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid", "event_too_large",
+			"attachment_unknown", "attachment_expired", "attachments_invalid",
+		},
 	}, s.postMessage)
 	add(s, operation{
 		id: "list-notes", method: http.MethodGet, path: "/v1/conversations/{id}/notes", tag: tag,
@@ -60,19 +67,28 @@ type PostMessage struct {
 
 // PostMessageBody is a message.
 type PostMessageBody struct {
-	Text   string `json:"text" minLength:"1" maxLength:"10000"`
+	Text   string `json:"text,omitempty" maxLength:"10000" doc:"May be empty when there are attachments."`
 	Author *struct {
 		Type string `json:"type" enum:"agent,customer" doc:"agent is the key's agent."`
 	} `json:"author,omitempty" doc:"Default: the key's agent."`
+	Attachments []string `json:"attachments,omitempty" maxItems:"10" doc:"Ids of files that were uploaded for this conversation."`
 }
 
 func (s *Service) postMessage(ctx context.Context, in *PostMessage) (*Written[Done], error) {
 	c := callerOf(ctx)
 	m := in.meta(ctx, in.Body)
 	id := command.DeriveID("message", in.ID, m.ID)
-	var cmd conversation.Command = conversation.WriteMessage{MessageID: id, Author: c.actor(), Text: in.Body.Text}
+	files, err := s.redeem(c, in.ID, in.Body.Attachments)
+	if err != nil {
+		r, err := s.conversations.Refuse(ctx, c.OrgID, in.ID, m, err)
+		if err != nil {
+			return nil, err
+		}
+		return done(id, r), nil
+	}
+	var cmd conversation.Command = conversation.WriteMessage{MessageID: id, Author: c.actor(), Text: in.Body.Text, Attachments: files}
 	if in.Body.Author != nil && in.Body.Author.Type == events.ActorCustomer {
-		cmd = conversation.ReceiveMessage{MessageID: id, Text: in.Body.Text}
+		cmd = conversation.ReceiveMessage{MessageID: id, Text: in.Body.Text, Attachments: files}
 	}
 	r, err := s.conversations.Handle(ctx, c.OrgID, in.ID, m, cmd)
 	if err != nil {
@@ -138,15 +154,15 @@ func (s *Service) listEntries(ctx context.Context, in *ListMessages,
 	if err != nil {
 		return nil, err
 	}
-	return &Answer[List[Message]]{List[Message]{Items: each(page.Items, messageOf), Links: next(ctx, page.Next), AsOf: fresh}}, nil
+	return &Answer[List[Message]]{List[Message]{Items: s.messagesOf(ctx, page), Links: next(ctx, page.Next), AsOf: fresh}}, nil
 }
 
 // newestShown is how many messages come with a conversation.
 const newestShown = 50
 
 // newestMessages turns a page of the newest messages around, so that they read downwards.
-func newestMessages(id string, page timeline.Page) List[Message] {
-	out := List[Message]{Items: each(page.Items, messageOf)}
+func (s *Service) newestMessages(ctx context.Context, id string, page timeline.Page) List[Message] {
+	out := List[Message]{Items: s.messagesOf(ctx, page)}
 	slices.Reverse(out.Items)
 	if page.Next != "" {
 		q := url.Values{"order": {"newest"}, "cursor": {page.Next}}
@@ -155,6 +171,11 @@ func newestMessages(id string, page timeline.Page) List[Message] {
 	return out
 }
 
-func messageOf(e timeline.Entry) Message {
-	return Message{ID: e.ID, Author: Author{Type: e.Author.Type, ID: e.Author.ID}, Text: e.Text, CreatedAt: e.At}
+func (s *Service) messagesOf(ctx context.Context, page timeline.Page) []Message {
+	return each(page.Items, func(e timeline.Entry) Message {
+		return Message{
+			ID: e.ID, Author: Author{Type: e.Author.Type, ID: e.Author.ID}, Text: e.Text, CreatedAt: e.At,
+			Attachments: s.attachmentsOf(ctx, e),
+		}
+	})
 }

@@ -28,6 +28,7 @@ type operation struct {
 	admin            bool
 	codes            []string      // that it can answer, besides those of every operation
 	longest          time.Duration // that it may take; default Deps.Timeout
+	file             bool          // its body is a file, and its handler reads it
 }
 
 // slow is how long what reads or writes a large part of the log may take.
@@ -79,7 +80,10 @@ func (s *Service) describe(o operation, keyed bool) huma.Operation {
 		codes = append(codes, "read_models_unavailable")
 	case http.MethodDelete:
 	default:
-		codes = append(codes, "body_malformed", "body_too_large", "body_timeout", "unsupported_media_type")
+		codes = append(codes, "body_malformed", "body_timeout", "unsupported_media_type")
+		if !o.file {
+			codes = append(codes, "body_too_large")
+		}
 	}
 	if keyed {
 		codes = append(codes, "idempotency_key_reused")
@@ -92,6 +96,11 @@ func (s *Service) describe(o operation, keyed bool) huma.Operation {
 		Tags: []string{o.tag}, DefaultStatus: o.status,
 		Responses: s.responses(codes), Extensions: map[string]any{"x-problem-codes": codes},
 		MaxBodyBytes: -1, BodyReadTimeout: -1, // web.CheckRequest has read the body already
+	}
+	if o.file {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+		}}
 	}
 	if o.admin {
 		op.Middlewares = huma.Middlewares{onlyAdmin}

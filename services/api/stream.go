@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/web"
@@ -32,6 +33,8 @@ type StreamEvent struct {
 	Actor    Author       `json:"actor"`
 	Position string       `json:"position" doc:"Also the id of the server-sent event: Last-Event-ID resumes behind it."`
 	Data     events.Event `json:"data" doc:"What happened; see the reference of events."`
+
+	Attachments []attachment.Attachment `json:"attachments,omitempty" doc:"Files of the message, with links that work for some hours."`
 }
 
 // StreamInput is what a stream can be asked for.
@@ -150,6 +153,7 @@ func (s *Service) send(out *web.Stream, e events.Recorded) error {
 	data, err := json.Marshal(StreamEvent{
 		ID: e.Metadata.ID, Type: name, Of: e.Aggregate.ID, Kind: e.Kind, Time: e.Time,
 		Actor: Author{Type: e.Actor.Type, ID: e.Actor.ID}, Position: position, Data: e.Event,
+		Attachments: s.filesOf(e),
 	})
 	if err != nil {
 		return err

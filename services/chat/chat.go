@@ -45,6 +45,7 @@ type Deps struct {
 	Loop      *command.Loop
 	Directory Directory
 	Intake    Intake
+	Files     Files            // nil: nothing can be attached
 	Logger    *slog.Logger     // nil: nothing is logged
 	Clock     func() time.Time // nil: time.Now
 	Lifetime  time.Duration    // of a session; zero: 24 h
@@ -55,6 +56,8 @@ type Deps struct {
 	Sessions  web.Limit        // of new sessions, for each address at each site; zero: no limit
 	Sites     web.Limit        // of new sessions, for each site; zero: no limit
 	Messages  web.Limit        // of messages and reads, for each visitor; zero: no limit
+	Uploads   web.Limit        // of files, for each visitor; zero: no limit
+	Uploaders web.Limit        // of files, for each address at each site; zero: no limit
 }
 
 // Service is the visitors' face.
@@ -64,6 +67,8 @@ type Service struct {
 	bySession     *web.Limiter
 	byAddress     *web.Limiter
 	bySite        *web.Limiter
+	uploads       *web.Limiter
+	uploaders     *web.Limiter
 	streams       *web.Streams
 	handler       http.Handler
 }
@@ -91,6 +96,8 @@ func New(d Deps) *Service {
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
 		bySite:        web.NewLimiter(d.Sites),
+		uploads:       web.NewLimiter(d.Uploads),
+		uploaders:     web.NewLimiter(d.Uploaders),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()
@@ -99,7 +106,8 @@ func New(d Deps) *Service {
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
 	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
-	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux))))
+	mux.HandleFunc("POST "+uploadPath, s.answer(s.visitor(s.upload)))
+	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux), uploadPath)))
 	return s
 }
 

@@ -419,7 +419,7 @@ func TestErased(t *testing.T) {
 	live := b.stream(token, "")
 	live.next("message")
 	// The desk erases, in another process.
-	eraser := erasure.New(b.log, command.NewLoop(b.log, command.Options{}), b.dir)
+	eraser := erasure.New(b.log, command.NewLoop(b.log, command.Options{}), b.dir, nil)
 	if _, err := eraser.Erase(t.Context(), "acme", state.CustomerID, command.Meta{}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
 
-// decode reads a JSON object whose values are texts. All that is wrong with it is told at once: names that are not
+// decode reads a JSON object whose values are texts, or lists of texts. All that is wrong with it is told at once: names that are not
 // known, by their exact spelling, and values that are no text.
-func decode(r *http.Request, into map[string]*string) error {
+func decode(r *http.Request, into map[string]*string, lists ...map[string]*[]string) error {
 	raw, err := io.ReadAll(r.Body) // web.CheckRequest has bounded it
 	if err != nil {
 		return web.ErrBodyMalformed.WithCause(err)
@@ -25,7 +25,12 @@ func decode(r *http.Request, into map[string]*string) error {
 	var wrong []fault.Field
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		value, known := into[name]
+		list := listOf(lists, name)
 		switch {
+		case list != nil:
+			if object[name][0] != '[' || json.Unmarshal(object[name], list) != nil {
+				wrong = append(wrong, fault.Field{Location: "body." + name, Message: "expected list of strings"})
+			}
 		case !known:
 			wrong = append(wrong, fault.Field{Location: "body." + name, Message: "unexpected property"})
 		case object[name][0] != '"' || json.Unmarshal(object[name], value) != nil:
@@ -34,6 +39,15 @@ func decode(r *http.Request, into map[string]*string) error {
 	}
 	if len(wrong) > 0 {
 		return web.Invalid(wrong...)
+	}
+	return nil
+}
+
+func listOf(lists []map[string]*[]string, name string) *[]string {
+	for _, l := range lists {
+		if list, known := l[name]; known {
+			return list
+		}
 	}
 	return nil
 }

@@ -6,14 +6,20 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/text"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
 
-// messageRequest is a message with an id that the client made, so that it can be sent again without harm.
-type messageRequest struct{ ID, Text string }
+// messageRequest is a message with an id that the client made, so that it can be sent again without harm. It has a text,
+// files that were uploaded, or both.
+type messageRequest struct {
+	ID, Text string
+	Files    []events.Attachment
+	late     error // why the files are not taken any more, unless the message was taken before
+}
 
 // messageAnswer says where the message stands.
 type messageAnswer struct {
@@ -30,18 +36,27 @@ type Message struct {
 	Text      string    `json:"text"`
 	CreatedAt time.Time `json:"created_at"`
 	Position  string    `json:"position"`
+
+	Attachments []attachment.Attachment `json:"attachments,omitempty"`
 }
 
 // postMessage writes the visitor's message. The first one opens the conversation, with the customer, in one batch.
 func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session) error {
 	var in messageRequest
-	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}); err != nil {
+	var uploads []string
+	err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}, map[string]*[]string{"attachments": &uploads})
+	if err != nil {
 		return err
 	}
 	if !events.ValidID(in.ID) {
 		return web.Invalid(fault.Field{Location: "body.id", Message: "is 1 to 64 letters, digits, '-' or '_', made by the client"})
 	}
-	if err := text.Body("body.text", in.Text); err != nil {
+	if in.Text != "" || len(uploads) == 0 {
+		if err := text.Body("body.text", in.Text); err != nil {
+			return err
+		}
+	}
+	if in.Files, in.late, err = s.redeem(v, uploads); err != nil {
 		return err
 	}
 	position, err := s.receive(r.Context(), v, in)
@@ -55,8 +70,13 @@ func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session)
 // commandID of a message: the client's id, kept apart from the ids of other visitors and of the desk.
 func (v session) commandID(id string) string { return "chat:" + v.Visitor + ":" + id }
 
-// digest of a message: a resend must say the same.
-func (in messageRequest) digest() string { return command.Digest(in.Text) }
+// digest of a message: a resend must say the same, with the same files; they may have been uploaded anew.
+func (in messageRequest) digest() string {
+	if len(in.Files) == 0 {
+		return command.Digest(in.Text)
+	}
+	return command.Digest([]any{in.Text, in.Files})
+}
 
 // message is what a visitor sees of an event; ok is false for everything that is not said to them.
 func (s *Service) message(v session, e events.Recorded) (m Message, ok bool) {
@@ -64,11 +84,13 @@ func (s *Service) message(v session, e events.Recorded) (m Message, ok bool) {
 	switch body := e.Event.(type) {
 	case events.ConversationMessageReceived:
 		m.ID, m.Text, m.From = body.MessageID, body.Text, "you"
+		m.Attachments = s.show(e.Aggregate, body.Attachments)
 		if own, mine := strings.CutPrefix(e.Command, v.commandID("")); mine {
 			m.ID = own // as the client knows it
 		}
 	case events.ConversationMessageWritten:
 		m.ID, m.Text, m.From = body.MessageID, body.Text, "desk"
+		m.Attachments = s.show(e.Aggregate, body.Attachments)
 		if body.Author.Type == events.ActorAgent {
 			m.From, m.AgentID = "agent", body.Author.ID
 		}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -24,12 +25,12 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 		ID: v.commandID(in.ID), Digest: in.digest(),
 		Actor: events.Actor{Type: events.ActorCustomer},
 	}
-	if closed := s.open(v); closed != nil {
-		r, err := s.conversations.Refuse(ctx, a.Org, a.ID, m, closed)
+	if refusal := cmp.Or(s.open(v), in.late); refusal != nil {
+		r, err := s.conversations.Refuse(ctx, a.Org, a.ID, m, refusal)
 		return r.Position.String(), err
 	}
 	messageID := intake.MessageID(a.ID, m.ID, 0)
-	r, err := s.conversations.Handle(ctx, a.Org, a.ID, m, conversation.ReceiveMessage{MessageID: messageID, Text: in.Text})
+	r, err := s.conversations.Handle(ctx, a.Org, a.ID, m, conversation.ReceiveMessage{MessageID: messageID, Text: in.Text, Attachments: in.Files})
 	if err == nil {
 		return r.Position.String(), nil
 	}
@@ -38,7 +39,7 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 	}
 	o, err := s.Intake.Open(ctx, a.Org, m, intake.Request{
 		ConversationID: a.ID, Channel: events.ChannelChat, ChannelID: v.Channel,
-		Customer: intake.Customer{Name: v.Profile.Name}, Message: intake.Message{ID: messageID, Text: in.Text},
+		Customer: intake.Customer{Name: v.Profile.Name}, Message: intake.Message{ID: messageID, Text: in.Text, Attachments: in.Files},
 	})
 	if err != nil {
 		return "", ofVisitor(err)

@@ -94,7 +94,7 @@ func (b *bench) mortal(n int, after bool) *process {
 	p.log.left.Store(int64(n))
 	p.loop = command.NewLoop(p.log, command.Options{})
 	p.intake = intake.New(p.loop, b.directory)
-	p.eraser = erasure.New(p.log, p.loop, b.directory)
+	p.eraser = erasure.New(p.log, p.loop, b.directory, nil)
 	s := eraser.New(eraser.Deps{Log: b.log, Pool: pool, Eraser: p.eraser, Logger: slog.New(slog.DiscardHandler)})
 	var done sync.WaitGroup
 	p.stop = sync.OnceFunc(func() { cancel(); done.Wait(); pool.Close() })

@@ -20,17 +20,21 @@ type Open struct {
 // ReceiveMessage is a message from the customer. It reopens a closed conversation and wakes a snoozed one.
 type ReceiveMessage struct {
 	MessageID  string
-	CustomerID string // empty: the conversation's
-	Text       string
+	CustomerID string    // empty: the conversation's
+	Text       string    // may be empty when there are attachments
 	At         time.Time // when it was written, if not now
+
+	Attachments []events.Attachment // at most MaxAttachments
 }
 
 // WriteMessage is a message to the customer.
 type WriteMessage struct {
 	MessageID string
 	Author    events.Actor
-	Text      string
+	Text      string    // may be empty when there are attachments
 	At        time.Time // when it was written, if not now
+
+	Attachments []events.Attachment // at most MaxAttachments
 }
 
 // AddNote leaves a note among agents.

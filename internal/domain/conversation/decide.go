@@ -142,11 +142,12 @@ func (s State) receive(c ReceiveMessage) ([]events.Event, error) {
 	if err := text.ID("customer_id", c.CustomerID); err != nil {
 		return nil, err
 	}
-	if err := text.Body("text", c.Text); err != nil {
+	attachments, err := checkContent(c.Text, c.Attachments)
+	if err != nil {
 		return nil, err
 	}
 	out := []events.Event{
-		events.ConversationMessageReceived{MessageID: c.MessageID, CustomerID: c.CustomerID, Text: c.Text},
+		events.ConversationMessageReceived{MessageID: c.MessageID, CustomerID: c.CustomerID, Text: c.Text, Attachments: attachments},
 	}
 	switch s.Status {
 	case events.StatusClosed:
@@ -169,10 +170,11 @@ func (s State) write(c WriteMessage) ([]events.Event, error) {
 	if err := checkActor(c.Author); err != nil {
 		return nil, err
 	}
-	if err := text.Body("text", c.Text); err != nil {
+	attachments, err := checkContent(c.Text, c.Attachments)
+	if err != nil {
 		return nil, err
 	}
-	return one(events.ConversationMessageWritten{MessageID: c.MessageID, Author: c.Author, Text: c.Text})
+	return one(events.ConversationMessageWritten{MessageID: c.MessageID, Author: c.Author, Text: c.Text, Attachments: attachments})
 }
 
 func (s State) note(c AddNote) ([]events.Event, error) {

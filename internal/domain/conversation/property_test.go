@@ -41,6 +41,8 @@ func TestProperties(t *testing.T) {
 			conversation.ExpireSurvey{},
 		},
 		Fields: domaintest.Fields{
+			"Attachments": {photo, invoice, events.Attachment{ID: "no hash", Name: "x", Type: "image/png", Size: 1}},
+
 			"Author":   {ann, zoe, events.Actor{}, events.Actor{Type: events.ActorSystem}},
 			"Reader":   {ann, zoe, events.Actor{}},
 			"Channel":  {events.ChannelChat, events.ChannelX, events.Channel("pigeon")},

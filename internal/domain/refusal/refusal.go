@@ -37,6 +37,7 @@ var (
 	ErrSurveyExcused         = fault.New(fault.Conflict, "survey_excused", "the survey is no longer asked: the conversation went on")
 	ErrSurveyAnswered        = fault.New(fault.Conflict, "survey_answered", "the survey was answered more than an hour ago")
 	ErrScoreInvalid          = fault.New(fault.Invalid, "score_invalid", "a score is 1 to 5")
+	ErrAttachmentsInvalid    = fault.New(fault.Invalid, "attachments_invalid", "the attachments are not allowed")
 	ErrActorInvalid          = fault.New(fault.Invalid, "actor_invalid", "an author or reader has a known type and an id of the usual form")
 )
 
@@ -93,7 +94,7 @@ var All = []*fault.Fault{
 
 	ErrConversationNotFound, ErrConversationExists, ErrConversationErased, ErrConversationClosed, ErrConversationSnoozed, ErrConversationMerged,
 	ErrConversationAssigned, ErrConversationElsewhere, ErrConversationTags, ErrMergeIntoItself, ErrMessageUnknown, ErrChannelInvalid,
-	ErrPriorityInvalid, ErrSnoozeInvalid, ErrSurveyNotFound, ErrSurveyExpired, ErrSurveyExcused, ErrSurveyAnswered, ErrScoreInvalid, ErrActorInvalid,
+	ErrPriorityInvalid, ErrSnoozeInvalid, ErrSurveyNotFound, ErrSurveyExpired, ErrSurveyExcused, ErrSurveyAnswered, ErrScoreInvalid, ErrAttachmentsInvalid, ErrActorInvalid,
 
 	ErrCustomerNotFound, ErrCustomerExists, ErrCustomerErased, ErrCustomerMerged, ErrCustomerMergeSelf, ErrCustomerIdentities,
 	ErrIdentityTaken, ErrIdentityFree,

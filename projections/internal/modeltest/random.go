@@ -99,10 +99,10 @@ func customerEvent(t *rapid.T, log *Log, a events.Aggregate) events.Event {
 func conversationEvent(t *rapid.T) events.Event {
 	draws := []func() events.Event{
 		func() events.Event {
-			return events.ConversationMessageReceived{MessageID: messageID(t), CustomerID: customerID(t), Text: text(t)}
+			return events.ConversationMessageReceived{MessageID: messageID(t), CustomerID: customerID(t), Text: text(t), Attachments: attachments(t)}
 		},
 		func() events.Event {
-			return events.ConversationMessageWritten{MessageID: messageID(t), Author: actor(t), Text: text(t)}
+			return events.ConversationMessageWritten{MessageID: messageID(t), Author: actor(t), Text: text(t), Attachments: attachments(t)}
 		},
 		func() events.Event {
 			return events.ConversationReadUpTo{Reader: actor(t), MessageID: messageID(t)}
@@ -171,4 +171,12 @@ func text(t *rapid.T) string {
 			"", "   ", "\x00", "👩‍👩‍👧‍👦 family", "مرحبا\nhow are you", strings.Repeat("long ", 20_000), strings.Repeat("✓", 300),
 		}),
 	).Draw(t, "text")
+}
+
+func attachments(t *rapid.T) []events.Attachment {
+	var list []events.Attachment
+	for range rapid.IntRange(0, 2).Draw(t, "attachments") {
+		list = append(list, events.Attachment{ID: "hash", Name: text(t), Type: "image/png", Size: 7, Width: rapid.IntRange(0, 1).Draw(t, "width")})
+	}
+	return list
 }

@@ -1,0 +1,123 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/internal/attachment"
+	"github.com/tidemark-desk/tidemark/internal/blob"
+	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/erasure"
+	"github.com/tidemark-desk/tidemark/services/api"
+)
+
+// withFiles lets files be attached; the clock can be turned.
+func withFiles(t *testing.T, files **attachment.Files, late *atomic.Int64) func(b *bundle, d *api.Deps) {
+	t.Helper()
+	store, err := blob.NewDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(b *bundle, d *api.Deps) {
+		*files = attachment.New(attachment.Deps{Store: store, Directory: b.dir, Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
+		d.Files = *files
+	}
+}
+
+func (b *bundle) upload(t tenant, conversation, name, body string) string {
+	b.t.Helper()
+	return b.ok(201, "POST", "/v1/attachments?conversation="+conversation+"&name="+name, t.userKey, body, "Content-Type", "image/png").str("id")
+}
+
+func TestAttachments(t *testing.T) {
+	t.Parallel()
+	var files *attachment.Files
+	var late atomic.Int64
+	b := setup(t, withFiles(t, &files, &late))
+	id := b.open(b.acme, "hello")
+	at := "/v1/conversations/" + id + "/messages"
+	next := b.follow(b.acme.userKey, "?conversation="+id, "")
+	file := b.upload(b.acme, id, "invoice.pdf", "%PDF-1.7")
+	if a := b.ok(201, "POST", "/v1/attachments?conversation="+id, b.acme.adminKey, strings.Repeat("x", 2<<20)); a.get("size") != float64(2<<20) {
+		t.Errorf("a file that is larger than other bodies may be: %s", a.raw)
+	}
+	body := map[string]any{"text": "", "attachments": []string{file}}
+	first := b.ok(201, "POST", at, b.acme.adminKey, body, "Idempotency-Key", "k1") // a colleague sends it
+	b.settled(first.str("position"))
+
+	_, name, data := next()
+	var streamed answer
+	streamed.raw = []byte(data)
+	if name != "conversation.message_written" {
+		t.Fatalf("%s %s", name, data)
+	}
+	list := b.ok(200, "GET", at, b.acme.userKey, nil)
+	one := b.ok(200, "GET", "/v1/conversations/"+id, b.acme.userKey, nil)
+	for where, got := range map[string]any{
+		"list": list.get("items.1.attachments.0"), "conversation": one.get("messages.items.1.attachments.0"), "stream": streamed.get("attachments.0"),
+	} {
+		f, _ := got.(map[string]any)
+		url, _ := f["url"].(string)
+		w := httptest.NewRecorder()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files.Handler().ServeHTTP(w, r)
+		if f["name"] != "invoice.pdf" || f["type"] != "application/pdf" || f["size"] != 8.0 || w.Code != 200 || w.Body.String() != "%PDF-1.7" {
+			t.Errorf("%s: %v: %d %s", where, got, w.Code, w.Body)
+		}
+	}
+
+	late.Store(int64(25 * time.Hour)) // a retry is answered as the first time, and nothing new is sent
+	if again := b.ok(201, "POST", at, b.acme.adminKey, body, "Idempotency-Key", "k1"); again.str("position") != first.str("position") {
+		t.Errorf("%s, first %s", again.raw, first.raw)
+	}
+	b.refused(422, "attachment_expired", "POST", at, b.acme.adminKey, body, "Idempotency-Key", "k2")
+	late.Store(0)
+
+	other := b.open(b.acme, "another")
+	foreign := b.open(b.other, "of another org")
+	b.refused(422, "attachment_unknown", "POST", "/v1/conversations/"+other+"/messages", b.acme.userKey, body)
+	b.refused(422, "attachment_unknown", "POST", "/v1/conversations/"+foreign+"/messages", b.other.userKey, body)
+	b.refused(422, "text_invalid", "POST", at, b.acme.userKey, map[string]any{})
+	b.refused(422, "validation_failed", "POST", at, b.acme.userKey, map[string]any{"attachments": make([]string, 11)})
+	b.refused(404, "conversation_not_found", "POST", "/v1/attachments?conversation="+foreign, b.acme.userKey, "hello")
+	b.refused(404, "conversation_not_found", "POST", "/v1/attachments?conversation=..%2F..", b.acme.userKey, "hello")
+	b.refused(422, "validation_failed", "POST", "/v1/attachments", b.acme.userKey, "hello")
+	b.refused(413, "attachment_too_large", "POST", "/v1/attachments?conversation="+id, b.acme.userKey, strings.Repeat("x", attachment.MaxSize+1))
+	b.refused(401, "unauthenticated", "POST", "/v1/attachments?conversation="+id, "", "hello")
+
+	eraser := erasure.New(b.log, command.NewLoop(b.log, command.Options{}), b.dir, files)
+	if err := eraser.PurgeConversation(t.Context(), "acme", id, command.Meta{ID: "erase"}); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(404, "conversation_erased", "POST", "/v1/attachments?conversation="+id, b.acme.userKey, "hello")
+}
+
+// The document says that the body of an upload is a file, and what it is answered with.
+func TestUploadIsDocumented(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var doc struct {
+		Paths map[string]map[string]struct {
+			RequestBody struct {
+				Required bool           `json:"required"`
+				Content  map[string]any `json:"content"`
+			} `json:"requestBody"`
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(b.ok(200, "GET", "/openapi.json", "", nil).raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	op := doc.Paths["/v1/attachments"]["post"]
+	if !op.RequestBody.Required || op.RequestBody.Content["application/octet-stream"] == nil || op.Responses["201"] == nil || op.Responses["413"] == nil {
+		t.Errorf("%+v", op)
+	}
+}

@@ -1,0 +1,84 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/attachment"
+	"github.com/tidemark-desk/tidemark/internal/web"
+)
+
+// uploadPath takes files: the body is the file.
+const uploadPath = "/chat/v1/attachments"
+
+// Files takes and shows attachments.
+type Files interface {
+	Receive(w http.ResponseWriter, r *http.Request, o attachment.Owner, name string, exists func(ctx context.Context) error) (attachment.Uploaded, error)
+	Redeem(o attachment.Owner, ids []string) ([]events.Attachment, error)
+	Show(org, conversationID string, list []events.Attachment) []attachment.Attachment
+}
+
+// upload keeps a file for the visitor's conversation, also before it begins. A message must list it to be seen by anybody.
+func (s *Service) upload(w http.ResponseWriter, r *http.Request, v session) error {
+	if s.Files == nil {
+		return web.ErrNoRoute
+	}
+	if err := s.open(v); err != nil {
+		return err
+	}
+	now := s.Clock()
+	if err := s.uploads.Check(w.Header(), v.Visitor, now); err != nil {
+		return err
+	}
+	if q := s.uploaders.Take(v.Org+"/"+v.Channel+" "+s.Proxies.Caller(r), now); q.RetryAfter > 0 {
+		return web.ErrRateLimited.WithRetryAfter(q.RetryAfter)
+	}
+	kept := func(ctx context.Context) error { return s.kept(ctx, v) }
+	if err := kept(r.Context()); err != nil {
+		return err
+	}
+	u, err := s.Files.Receive(w, r, v.owner(), r.URL.Query().Get("name"), kept)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusCreated, u)
+}
+
+// kept tells whether what the visitor brings may be kept: not once they were erased.
+func (s *Service) kept(ctx context.Context, v session) error {
+	state, _, err := s.conversations.State(ctx, v.Org, v.conversation().ID)
+	if err == nil && state.Erased {
+		return errErased
+	}
+	return err
+}
+
+// owner is whose the visitor's files are.
+func (s session) owner() attachment.Owner {
+	return attachment.Owner{Org: s.Org, Conversation: s.conversation().ID, By: "visitor:" + s.Visitor}
+}
+
+// redeem gives the files that a message lists. late says that they are not taken any more.
+func (s *Service) redeem(v session, ids []string) (files []events.Attachment, late, err error) {
+	if len(ids) == 0 {
+		return nil, nil, nil
+	}
+	if s.Files == nil {
+		return nil, nil, attachment.ErrUnknown
+	}
+	files, err = s.Files.Redeem(v.owner(), ids)
+	if errors.Is(err, attachment.ErrExpired) {
+		return files, err, nil
+	}
+	return files, nil, err
+}
+
+// show gives the files of a message to whoever reads it.
+func (s *Service) show(a events.Aggregate, list []events.Attachment) []attachment.Attachment {
+	if s.Files == nil || len(list) == 0 {
+		return nil
+	}
+	return s.Files.Show(a.Org, a.ID, list)
+}
