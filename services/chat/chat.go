@@ -2,7 +2,7 @@
 //
 // Everything comes from the log and goes to the log: writing, history, streaming and resuming need neither a
 // database nor any consumer. A session is a signed token that says all about itself; opening one writes nothing.
-// A visitor sees one conversation, their own, and of it only what customers may see: notes and whatever else the
+// A visitor sees their own conversations, and of them only what customers may see: notes and whatever else the
 // desk does among itself never leave.
 //
 // It must not import another service, and it must not read a projection.
@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/domain/customer"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
@@ -61,6 +62,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	conversations *command.Handler[conversation.State, conversation.Command]
+	customers     *command.Handler[customer.State, customer.Command]
 	bySession     *web.Limiter
 	byAddress     *web.Limiter
 	bySite        *web.Limiter
@@ -88,6 +90,7 @@ func New(d Deps) *Service {
 	s := &Service{
 		Deps:          d,
 		conversations: aggregates.Conversations(d.Loop),
+		customers:     aggregates.Customers(d.Loop),
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
 		bySite:        web.NewLimiter(d.Sites),

@@ -13,7 +13,7 @@ import (
 )
 
 // messageRequest is a message with an id that the client made, so that it can be sent again without harm.
-type messageRequest struct{ ID, Text string }
+type messageRequest struct{ ID, Text, ConversationID string }
 
 // messageAnswer says where the message stands.
 type messageAnswer struct {
@@ -32,16 +32,21 @@ type Message struct {
 	Position  string    `json:"position"`
 }
 
-// postMessage writes the visitor's message. The first one opens the conversation, with the customer, in one batch.
+// postMessage writes the visitor's message, to the named conversation or the present one. The first one opens the
+// conversation, with the customer, in one batch.
 func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session) error {
 	var in messageRequest
-	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}); err != nil {
+	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text, "conversation_id": &in.ConversationID}); err != nil {
 		return err
 	}
 	if !events.ValidID(in.ID) {
 		return web.Invalid(fault.Field{Location: "body.id", Message: "is 1 to 64 letters, digits, '-' or '_', made by the client"})
 	}
 	if err := text.Body("body.text", in.Text); err != nil {
+		return err
+	}
+	v, err := s.target(r.Context(), v, in)
+	if err != nil {
 		return err
 	}
 	position, err := s.receive(r.Context(), v, in)

@@ -14,6 +14,7 @@ import (
 // Intake takes first messages.
 type Intake interface {
 	Open(ctx context.Context, org string, m command.Meta, r intake.Request) (intake.Opened, error)
+	Identify(ctx context.Context, org string, m command.Meta, p intake.Proven) (string, error)
 }
 
 // receive writes a message to the visitor's conversation, which it opens when this is the first. The id of the
@@ -38,7 +39,7 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 	}
 	o, err := s.Intake.Open(ctx, a.Org, m, intake.Request{
 		ConversationID: a.ID, Channel: events.ChannelChat, ChannelID: v.Channel,
-		Customer: intake.Customer{Name: v.Profile.Name}, Message: intake.Message{ID: messageID, Text: in.Text},
+		Customer: intake.Customer{VisitorID: v.Visitor, Name: v.Profile.Name}, Message: intake.Message{ID: messageID, Text: in.Text},
 	})
 	if err != nil {
 		return "", ofVisitor(err)
@@ -62,7 +63,7 @@ func (s *Service) noteProfile(ctx context.Context, v session) {
 	if v.Profile.Email != "" {
 		attributes["visitor_email"] = v.Profile.Email
 	}
-	if v.Profile.ExternalID != "" {
+	if v.Profile.ExternalID != "" && !v.Identified { // whose it is stands with the customer
 		attributes["visitor_external_id"] = v.Profile.ExternalID
 	}
 	if len(attributes) == 0 {
