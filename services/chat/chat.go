@@ -100,6 +100,9 @@ func New(d Deps) *Service {
 	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))
 	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.inTime(s.visitor(s.postMessage))))
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
+	mux.HandleFunc("GET /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.listConversations))))
+	mux.HandleFunc("POST /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.startConversation))))
+	mux.HandleFunc("POST /chat/v1/read", s.answer(s.inTime(s.visitor(s.markRead))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
 	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux))))
 	return s

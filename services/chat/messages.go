@@ -7,10 +7,11 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
-	"github.com/tidemark-desk/tidemark/internal/domain/text"
-	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
+
+// fromVisitor is who wrote or read what the visitor did.
+const fromVisitor = "you"
 
 // messageRequest is a message with an id that the client made, so that it can be sent again without harm.
 type messageRequest struct{ ID, Text, ConversationID string }
@@ -39,16 +40,17 @@ func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session)
 	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text, "conversation_id": &in.ConversationID}); err != nil {
 		return err
 	}
-	if !events.ValidID(in.ID) {
-		return web.Invalid(fault.Field{Location: "body.id", Message: "is 1 to 64 letters, digits, '-' or '_', made by the client"})
-	}
-	if err := text.Body("body.text", in.Text); err != nil {
+	if err := in.check(); err != nil {
 		return err
 	}
 	v, err := s.target(r.Context(), v, in)
 	if err != nil {
 		return err
 	}
+	return s.answerMessage(w, r, v, in)
+}
+
+func (s *Service) answerMessage(w http.ResponseWriter, r *http.Request, v session, in messageRequest) error {
 	position, err := s.receive(r.Context(), v, in)
 	if err != nil {
 		return err
@@ -68,7 +70,7 @@ func (s *Service) message(v session, e events.Recorded) (m Message, ok bool) {
 	m = Message{CreatedAt: e.Time, Position: s.Log.Position(e.Aggregate, e.Sequence).String()}
 	switch body := e.Event.(type) {
 	case events.ConversationMessageReceived:
-		m.ID, m.Text, m.From = body.MessageID, body.Text, "you"
+		m.ID, m.Text, m.From = body.MessageID, body.Text, fromVisitor
 		if own, mine := strings.CutPrefix(e.Command, v.commandID("")); mine {
 			m.ID = own // as the client knows it
 		}

@@ -29,7 +29,7 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 		r, err := s.conversations.Refuse(ctx, a.Org, a.ID, m, closed)
 		return r.Position.String(), err
 	}
-	messageID := intake.MessageID(a.ID, m.ID, 0)
+	messageID := v.messageID(in.ID)
 	r, err := s.conversations.Handle(ctx, a.Org, a.ID, m, conversation.ReceiveMessage{MessageID: messageID, Text: in.Text})
 	if err == nil {
 		return r.Position.String(), nil

@@ -67,7 +67,12 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
-		err := s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.tell(out, v, e) })
+		err := s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error {
+			if mark, ok := e.Event.(events.ConversationReadUpTo); ok {
+				return s.tellRead(ctx, out, v, e, mark)
+			}
+			return s.tell(out, v, e)
+		})
 		if errors.Is(context.Cause(ctx), errSession) {
 			return nil // its time was over
 		}
