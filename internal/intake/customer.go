@@ -96,6 +96,10 @@ func (i *Intake) customer(tx *command.Tx, org string, r Request, who []address) 
 		switch {
 		case err != nil:
 			return found{}, err
+		case !exists && r.Customer.VisitorID != "":
+			if out.id, _, err = i.follow(tx, org, r.Customer.VisitorID); err != nil {
+				return found{}, err
+			}
 		case !exists:
 			out.id = command.DeriveID("customer", org, r.ConversationID)
 		case len(who) > 0: // addresses that nobody has are not those of the customer whose conversation it is

@@ -45,6 +45,7 @@ type Request struct {
 // Customer says who writes: by id, or by addresses. Nothing at all makes a customer without a name.
 type Customer struct {
 	ID         string // of a customer who exists
+	VisitorID  string // under which somebody becomes a customer with their first message; without ID and addresses
 	Name       string // given to a customer who has none yet
 	Email      string
 	Phone      string

@@ -262,7 +262,7 @@ func (b *bundle) again() *bundle {
 	reads := &memory{log: b.log}
 	var err error
 	c.service, err = api.New(api.Deps{
-		Log: b.log, Loop: c.loop, Directory: b.dir, Intake: intake.New(c.loop, b.dir), Eraser: erasure.New(b.log, c.loop, b.dir),
+		Log: b.log, Loop: c.loop, Directory: b.dir, Intake: intake.New(c.loop, b.dir), Eraser: erasure.New(b.log, c.loop, b.dir, nil),
 		Reads: api.Reads{Inbox: reads, Timeline: reads.timeline(), Customers: reads.customers(), Search: reads, Freshness: reads},
 	})
 	if err != nil {

@@ -2,7 +2,7 @@
 //
 // Everything comes from the log and goes to the log: writing, history, streaming and resuming need neither a
 // database nor any consumer. A session is a signed token that says all about itself; opening one writes nothing.
-// A visitor sees one conversation, their own, and of it only what customers may see: notes and whatever else the
+// A visitor sees their own conversations, and of them only what customers may see: notes and whatever else the
 // desk does among itself never leave. A survey waits there until the visitor comes back, and is answered there.
 //
 // It must not import another service, and it must not read a projection.
@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/domain/customer"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
@@ -64,6 +65,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	conversations *command.Handler[conversation.State, conversation.Command]
+	customers     *command.Handler[customer.State, customer.Command]
 	bySession     *web.Limiter
 	byAddress     *web.Limiter
 	bySite        *web.Limiter
@@ -93,6 +95,7 @@ func New(d Deps) *Service {
 	s := &Service{
 		Deps:          d,
 		conversations: aggregates.Conversations(d.Loop),
+		customers:     aggregates.Customers(d.Loop),
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
 		bySite:        web.NewLimiter(d.Sites),
@@ -104,6 +107,9 @@ func New(d Deps) *Service {
 	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))
 	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.inTime(s.visitor(s.postMessage))))
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
+	mux.HandleFunc("GET /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.listConversations))))
+	mux.HandleFunc("POST /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.startConversation))))
+	mux.HandleFunc("POST /chat/v1/read", s.answer(s.inTime(s.visitor(s.markRead))))
 	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
 	mux.HandleFunc("POST "+uploadPath, s.answer(s.visitor(s.upload)))

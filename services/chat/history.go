@@ -34,10 +34,11 @@ type links struct {
 	Next string `json:"next,omitempty"`
 }
 
-// pageRequest is which page is asked for: so many messages before a sequence, 0 for the newest.
+// pageRequest is which page of which conversation is asked for: so many messages before a sequence, 0 for the newest.
 type pageRequest struct {
-	limit  int
-	before uint64
+	limit        int
+	before       uint64
+	conversation string // empty: the present one
 }
 
 // listMessages reads the conversation from the log.
@@ -46,6 +47,10 @@ func (s *Service) listMessages(w http.ResponseWriter, r *http.Request, v session
 		return err
 	}
 	ask, err := s.page(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	v, err = s.at(r.Context(), v, ask.conversation)
 	if err != nil {
 		return err
 	}
@@ -101,6 +106,8 @@ func (s *Service) page(q url.Values) (pageRequest, error) {
 				return ask, errCursor
 			}
 			ask.before = p.Sequence
+		case "conversation_id":
+			ask.conversation = value
 		default:
 			return ask, web.Invalid(fault.Field{Location: "query." + name, Message: "unknown query parameter"})
 		}

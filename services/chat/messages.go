@@ -8,17 +8,19 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/command"
-	"github.com/tidemark-desk/tidemark/internal/domain/text"
-	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
+
+// fromVisitor is who wrote or read what the visitor did.
+const fromVisitor = "you"
 
 // messageRequest is a message with an id that the client made, so that it can be sent again without harm. It has a text,
 // files that were uploaded, or both.
 type messageRequest struct {
-	ID, Text string
-	Files    []events.Attachment
-	late     error // why the files are not taken any more, unless the message was taken before
+	ID, Text, ConversationID string
+
+	Files []events.Attachment
+	late  error // why the files are not taken any more, unless the message was taken before
 }
 
 // messageAnswer says where the message stands.
@@ -40,25 +42,30 @@ type Message struct {
 	Attachments []attachment.Attachment `json:"attachments,omitempty"`
 }
 
-// postMessage writes the visitor's message. The first one opens the conversation, with the customer, in one batch.
+// postMessage writes the visitor's message, to the named conversation or the present one. The first one opens the
+// conversation, with the customer, in one batch.
 func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session) error {
 	var in messageRequest
 	var uploads []string
-	err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}, map[string]*[]string{"attachments": &uploads})
+	err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text, "conversation_id": &in.ConversationID},
+		map[string]*[]string{"attachments": &uploads})
 	if err != nil {
 		return err
 	}
-	if !events.ValidID(in.ID) {
-		return web.Invalid(fault.Field{Location: "body.id", Message: "is 1 to 64 letters, digits, '-' or '_', made by the client"})
-	}
-	if in.Text != "" || len(uploads) == 0 {
-		if err := text.Body("body.text", in.Text); err != nil {
-			return err
-		}
+	if err := in.check(len(uploads) > 0); err != nil {
+		return err
 	}
 	if in.Files, in.late, err = s.redeem(v, uploads); err != nil {
 		return err
 	}
+	v, err = s.target(r.Context(), v, in)
+	if err != nil {
+		return err
+	}
+	return s.answerMessage(w, r, v, in)
+}
+
+func (s *Service) answerMessage(w http.ResponseWriter, r *http.Request, v session, in messageRequest) error {
 	position, err := s.receive(r.Context(), v, in)
 	if err != nil {
 		return err
@@ -83,7 +90,7 @@ func (s *Service) message(v session, e events.Recorded) (m Message, ok bool) {
 	m = Message{CreatedAt: e.Time, Position: s.Log.Position(e.Aggregate, e.Sequence).String()}
 	switch body := e.Event.(type) {
 	case events.ConversationMessageReceived:
-		m.ID, m.Text, m.From = body.MessageID, body.Text, "you"
+		m.ID, m.Text, m.From = body.MessageID, body.Text, fromVisitor
 		m.Attachments = s.show(e.Aggregate, body.Attachments)
 		if own, mine := strings.CutPrefix(e.Command, v.commandID("")); mine {
 			m.ID = own // as the client knows it

@@ -15,6 +15,7 @@ import (
 // Intake takes first messages.
 type Intake interface {
 	Open(ctx context.Context, org string, m command.Meta, r intake.Request) (intake.Opened, error)
+	Identify(ctx context.Context, org string, m command.Meta, p intake.Proven) (string, error)
 }
 
 // receive writes a message to the visitor's conversation, which it opens when this is the first. The id of the
@@ -29,7 +30,7 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 		r, err := s.conversations.Refuse(ctx, a.Org, a.ID, m, refusal)
 		return r.Position.String(), err
 	}
-	messageID := intake.MessageID(a.ID, m.ID, 0)
+	messageID := v.messageID(in.ID)
 	r, err := s.conversations.Handle(ctx, a.Org, a.ID, m, conversation.ReceiveMessage{MessageID: messageID, Text: in.Text, Attachments: in.Files})
 	if err == nil {
 		return r.Position.String(), nil
@@ -39,7 +40,8 @@ func (s *Service) receive(ctx context.Context, v session, in messageRequest) (st
 	}
 	o, err := s.Intake.Open(ctx, a.Org, m, intake.Request{
 		ConversationID: a.ID, Channel: events.ChannelChat, ChannelID: v.Channel,
-		Customer: intake.Customer{Name: v.Profile.Name}, Message: intake.Message{ID: messageID, Text: in.Text, Attachments: in.Files},
+		Customer: intake.Customer{VisitorID: v.Visitor, Name: v.Profile.Name},
+		Message:  intake.Message{ID: messageID, Text: in.Text, Attachments: in.Files},
 	})
 	if err != nil {
 		return "", ofVisitor(err)
@@ -63,7 +65,7 @@ func (s *Service) noteProfile(ctx context.Context, v session) {
 	if v.Profile.Email != "" {
 		attributes["visitor_email"] = v.Profile.Email
 	}
-	if v.Profile.ExternalID != "" {
+	if v.Profile.ExternalID != "" && !v.Identified { // whose it is stands with the customer
 		attributes["visitor_external_id"] = v.Profile.ExternalID
 	}
 	if len(attributes) == 0 {

@@ -1,13 +1,13 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
-	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/identity"
 	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
@@ -32,7 +32,7 @@ var (
 )
 
 // sessionRequest opens a session, or renews the one whose token is sent along.
-type sessionRequest struct{ SiteKey, Name, Email, ExternalID string }
+type sessionRequest struct{ SiteKey, Name, Email, ExternalID, UserHash string }
 
 // sessionAnswer is a session.
 type sessionAnswer struct {
@@ -49,6 +49,7 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	var in sessionRequest
 	malformed := decode(r, map[string]*string{
 		"site_key": &in.SiteKey, "name": &in.Name, "email": &in.Email, "external_id": &in.ExternalID,
+		"user_hash": &in.UserHash,
 	})
 	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
 	if err := s.limitSessions(w.Header(), channel, s.Proxies.Caller(r)); err != nil {
@@ -70,16 +71,17 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	if !allowed(channel, r.Header.Get("Origin")) {
 		return errOrigin
 	}
-	now := s.Clock()
-	next := session{Org: channel.OrgID, Channel: channel.ID, Visitor: events.NewID(), Profile: p}
-	old, ok := verify(bearer(r), s.key, now)
-	if ok && old.Org == channel.OrgID && old.Channel == channel.ID && !s.erased(r.Context(), old) {
-		next.Visitor = old.Visitor
-		if p == (profile{}) {
-			next.Profile = old.Profile
+	next, known, err := s.begin(r, channel, in, p)
+	if err != nil {
+		return err
+	}
+	current := next
+	if known {
+		if current, err = s.at(r.Context(), next, ""); err != nil {
+			return err
 		}
 	}
-	expires := now.Add(s.Lifetime).UTC().Truncate(time.Second)
+	expires := s.Clock().Add(s.Lifetime).UTC().Truncate(time.Second)
 	next.Expires = expires.Unix()
 	key, ok := s.key(next.Org)
 	if !ok {
@@ -89,7 +91,7 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{Token: token, ExpiresAt: expires, ConversationID: next.conversation().ID})
+	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{Token: token, ExpiresAt: expires, ConversationID: current.conversation().ID})
 }
 
 // limitSessions takes one session from what an address may open at a site, and one from what the site may have. No site
@@ -124,6 +126,9 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 		if err := s.admits(v, r.Header.Get("Origin")); err != nil {
 			return err
 		}
+		if ended, err := s.ended(r.Context(), v); err != nil || ended {
+			return cmp.Or(err, error(errSession))
+		}
 		return next(w, r, v)
 	}
 }
@@ -136,6 +141,8 @@ func (s *Service) admits(v session, origin string) error {
 		return errSession
 	case !allowed(channel, origin):
 		return errOrigin
+	case channel.IdentityRequired && !v.Identified:
+		return errIdentityRequired
 	}
 	return nil
 }
@@ -148,18 +155,15 @@ func (s *Service) open(v session) error {
 	return nil
 }
 
-// conversation is the visitor's own: its id follows from who they are, so that it can be followed before it begins.
-func (s session) conversation() events.Aggregate {
-	return events.Aggregate{
-		Org: s.Org, Kind: events.KindConversation, ID: command.DeriveID("chat", s.Org, s.Channel, s.Visitor, "conversation"),
-	}
-}
-
 // erased tells whether the visitor was: whoever comes back with such a session is somebody new. While the log cannot tell,
 // nobody is.
 func (s *Service) erased(ctx context.Context, v session) bool {
 	state, _, err := s.conversations.State(ctx, v.Org, v.conversation().ID)
-	return err == nil && state.Erased
+	if err == nil && state.Erased {
+		return true
+	}
+	c, _, err := s.customers.State(ctx, v.Org, v.Visitor)
+	return err == nil && c.Erased
 }
 
 func (s *Service) key(org string) ([]byte, bool) {

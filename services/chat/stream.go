@@ -39,7 +39,7 @@ type statusEvent struct {
 	Position string    `json:"position"`
 }
 
-// stream follows the visitor's conversation from the log, also before it begins. It starts behind Last-Event-ID, or
+// stream follows a conversation of the visitor from the log, the present one if none is named, also before it begins. It starts behind Last-Event-ID, or
 // behind the query's after; without either it tells everything. It ends with the session, and when the channel no longer
 // serves the page that it is on.
 func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) error {
@@ -52,6 +52,9 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	}
 	if s.erased(r.Context(), v) {
 		return errErased
+	}
+	if v, err = s.at(r.Context(), v, r.URL.Query().Get("conversation_id")); err != nil {
+		return err
 	}
 	a := v.conversation()
 	filter := eventlog.Filter{Org: a.Org, Kinds: []events.Kind{a.Kind}, ID: a.ID}
@@ -66,7 +69,12 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
 		out.Hold() // what was missed goes together
-		err := s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error { return s.tell(out, v, e) })
+		err := s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error {
+			if mark, ok := e.Event.(events.ConversationReadUpTo); ok {
+				return s.tellRead(ctx, out, v, e, mark)
+			}
+			return s.tell(out, v, e)
+		})
 		if errors.Is(context.Cause(ctx), errSession) {
 			return nil // its time was over
 		}

@@ -22,12 +22,16 @@ const maxToken = 4096
 type session struct {
 	Org     string  `json:"o"`
 	Channel string  `json:"c"`
-	Visitor string  `json:"v"` // random: nobody can guess another's
+	Visitor string  `json:"v"` // random: nobody can guess another's; of who is identified, the id of the customer
 	Expires int64   `json:"x"` // seconds since 1970
 	Profile profile `json:"p"`
+
+	Identified bool `json:"k,omitempty"` // the site has proven who it is: Profile.ExternalID
+	nth        int  // which of the visitor's conversations is meant; not in the token
 }
 
-// profile is what a visitor told. It is not proven: it may find a customer, it never opens a conversation.
+// profile is what a visitor told. It is not proven, but for the external id of who is identified:
+// it leads to no customer and opens no conversation.
 type profile struct {
 	Name       string `json:"n,omitempty"`
 	Email      string `json:"e,omitempty"`
