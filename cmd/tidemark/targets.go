@@ -37,6 +37,7 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/migrations"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/bleve"
+	"github.com/tidemark-desk/tidemark/projections/surveys"
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 	"github.com/tidemark-desk/tidemark/services/api"
 	"github.com/tidemark-desk/tidemark/services/chat"
@@ -49,14 +50,14 @@ import (
 )
 
 // readModels are the projections that the lag of a desk is told of. Each can be rebuilt: by the target that runs it.
-var readModels = []string{"inbox", "timeline", "customers", "routing", "workflow", survey.Name, eraser.Name}
+var readModels = []string{"inbox", "timeline", "customers", "surveys", "routing", "workflow", survey.Name, eraser.Name}
 
 func readModelHandlers() []projections.Handler {
-	return []projections.Handler{inbox.Projection{}, timeline.Projection{}, customers.Projection{}}
+	return []projections.Handler{inbox.Projection{}, timeline.Projection{}, customers.Projection{}, surveys.Projection{}}
 }
 
 // readSchemas are where readers look for tables.
-const readSchemas = "inbox,timeline,customers,tidemark"
+const readSchemas = "inbox,timeline,customers,surveys,tidemark"
 
 // desk is one process: what all its targets share, and the targets themselves. It is built in three steps, each of
 // which can be undone by close: open (the log, pools), wire (the targets), and then run.
@@ -166,7 +167,7 @@ func (d *desk) openDatabase(ctx context.Context) (err error) {
 // connections is how many the database must allow for all targets of one process: each partition of a projection holds
 // one, and so does each partition that is built anew beside it.
 func (d *desk) connections() int {
-	const projections, others = 7, 100 // readers, performers, rebuilders, and whoever looks into it by hand
+	const projections, others = 8, 100 // readers, performers, rebuilders, and whoever looks into it by hand
 	return 2*projections*d.log.Partitions() + others
 }
 
@@ -382,6 +383,7 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 			Inbox:     inbox.NewReader(d.reads),
 			Timeline:  timeline.NewReader(d.reads),
 			Customers: customers.NewReader(d.reads),
+			Surveys:   surveys.NewReader(d.reads),
 			Search:    finder,
 			Freshness: freshness,
 		},

@@ -10,8 +10,8 @@ import (
 
 // The read models in Postgres, and what a desk needs besides to be caught up.
 var (
-	readModels = []string{"inbox", "timeline", "customers"}
-	allModels  = []string{"inbox", "timeline", "customers", "routing", "workflow", "erasure"}
+	readModels = []string{"inbox", "timeline", "customers", "surveys"}
+	allModels  = []string{"inbox", "timeline", "customers", "surveys", "routing", "workflow", "survey", "erasure"}
 )
 
 // lag is how many events the slowest of the models is behind, at most.

@@ -110,6 +110,7 @@ func (s *Service) register() {
 	s.registerChannels()
 	s.registerWorkflows()
 	s.registerSearch()
+	s.registerReports()
 	s.registerStream()
 	s.registerProjections()
 	s.registerParked()

@@ -24,6 +24,7 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/customers"
 	"github.com/tidemark-desk/tidemark/projections/inbox"
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/surveys"
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 )
 
@@ -68,6 +69,7 @@ type Reads struct {
 	Inbox     Inbox
 	Timeline  Timeline
 	Customers Customers
+	Surveys   Surveys
 	Search    Search
 	Freshness Freshness
 }
@@ -91,6 +93,11 @@ type Customers interface {
 	Get(ctx context.Context, org, id string) (customers.Customer, error)
 }
 
+// Surveys reports what visitors said.
+type Surveys interface {
+	Satisfaction(ctx context.Context, org string, q surveys.Query) (surveys.Report, error)
+}
+
 // Search finds conversations by their words, and tells how the index is doing.
 type Search interface {
 	Search(ctx context.Context, r search.Request) (search.Answer, error)
@@ -109,6 +116,7 @@ const (
 	inboxModel     = "inbox"
 	timelineModel  = "timeline"
 	customersModel = "customers"
+	surveysModel   = "surveys"
 
 	searchIndex = "search" // the projection that keeps its own progress
 )

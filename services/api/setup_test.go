@@ -58,7 +58,7 @@ func setup(tb testing.TB, change ...func(b *bundle, d *api.Deps)) *bundle {
 	reads := &memory{log: b.log}
 	d := api.Deps{
 		Log: b.log, Loop: b.loop, Directory: b.dir, Intake: intake.New(b.loop, b.dir), Eraser: erasure.New(b.log, b.loop, b.dir, nil),
-		Reads:  api.Reads{Inbox: reads, Timeline: reads.timeline(), Customers: reads.customers(), Search: reads, Freshness: reads},
+		Reads:  api.Reads{Inbox: reads, Timeline: reads.timeline(), Customers: reads.customers(), Surveys: &visitors{}, Search: reads, Freshness: reads},
 		Models: []string{"inbox"}, OperatorOrg: "acme", Admin: &operator{parked: nil},
 		Logger: slog.New(slog.NewTextHandler(testWriter{tb}, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
