@@ -194,6 +194,8 @@ func fill(v reflect.Value, name string) {
 		v.SetString("some " + strings.ReplaceAll(name, "_", " "))
 	case reflect.Int:
 		v.SetInt(7)
+	case reflect.Bool:
+		v.SetBool(true)
 	default:
 		panic("no sample value for " + v.Type().String())
 	}

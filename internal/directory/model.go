@@ -144,6 +144,7 @@ func (o *orgModel) applyQueue(org, id string, e events.Event) {
 
 func (o *orgModel) applyChannel(org, id string, e events.Event) {
 	c := entry(o.channels, id, Channel{OrgID: org, ID: id})
+	c.Chat = c.Chat.evolve(e)
 	switch e := e.(type) {
 	case events.ChannelCreated:
 		c.Type, c.Name, c.SiteKey = e.Type, e.Name, e.SiteKey

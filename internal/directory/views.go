@@ -52,6 +52,7 @@ type Channel struct {
 	SiteKey         string
 	Origins         []string // that may open chat sessions; none: any
 	Disabled        bool
+	Chat            Chat // of a chat channel
 }
 
 // Rule is an automation.

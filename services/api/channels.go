@@ -20,6 +20,7 @@ type Channel struct {
 	SiteKey  string         `json:"site_key,omitempty" doc:"The public name by which a chat widget finds the channel."`
 	Origins  []string       `json:"origins" nullable:"false" doc:"Web origins that may open chat sessions; none: any."`
 	Disabled bool           `json:"disabled"`
+	ChannelSettings
 }
 
 func (s *Service) registerChannels() {
@@ -34,6 +35,14 @@ func (s *Service) registerChannels() {
 		summary: "Set a channel up", doc: "A chat channel gets a site key.",
 		codes: []string{"text_invalid", "channel_invalid", "origins_invalid", "channel_exists"},
 	}, s.createChannel)
+	add(s, operation{
+		id: "change-channel", method: http.MethodPatch, path: "/v1/channels/{id}", tag: tag, admin: true, summary: "Change a channel",
+		doc: "What is absent stays. Only a chat channel has more than a name and origins.",
+		codes: []string{
+			"channel_not_found", "channel_not_chat", "text_invalid", "origins_invalid", "theme_invalid", "languages_invalid",
+			"pre_chat_form_invalid", "office_hours_invalid", "timezone_invalid",
+		},
+	}, s.changeChannel)
 	add(s, operation{
 		id: "set-origins", method: http.MethodPut, path: "/v1/channels/{id}/origins", tag: tag, admin: true,
 		summary: "Set which web origins may open chat sessions", codes: []string{"channel_not_found", "origins_invalid"},
@@ -139,5 +148,6 @@ func (s *Service) enableChannel(ctx context.Context, in *Enabling) (*Written[Don
 func channelOf(c directory.Channel) Channel {
 	return Channel{
 		ID: c.ID, Type: c.Type, Name: c.Name, SiteKey: c.SiteKey, Origins: append([]string{}, c.Origins...), Disabled: c.Disabled,
+		ChannelSettings: settingsOf(c),
 	}
 }

@@ -79,6 +79,7 @@ func bodies(t tenant) map[string]any {
 		"issue-key":         map[string]any{"name": "k", "agent_id": t.agent},
 		"create-channel":    map[string]any{"type": "chat", "name": "Site"},
 		"set-origins":       map[string]any{"origins": []string{"https://example.com"}},
+		"change-channel":    map[string]any{"greeting": "Hello", "theme": map[string]any{"mode": "dark"}},
 		"enable-channel":    map[string]any{"enabled": false},
 		"create-workflow":   map[string]any{"name": "W", "on": "conversation.message_received", "steps": []any{map[string]any{"tag": "a"}}},
 		"change-workflow":   map[string]any{"on": "conversation.message_received", "steps": []any{map[string]any{"tag": "b"}}},

@@ -21,6 +21,7 @@ type State struct {
 	Name     string
 	Origins  []string // sorted; shared, never changed in place
 	Disabled bool
+	Chat     Chat
 }
 
 // Command is one of the commands below.
@@ -64,6 +65,8 @@ func Evolve(s State, e events.Event) State {
 		s.Disabled = true
 	case events.ChannelEnabled:
 		s.Disabled = false
+	default:
+		s.Chat = s.Chat.evolve(e)
 	}
 	return s
 }
@@ -97,6 +100,11 @@ func Decide(s State, c Command) ([]events.Event, error) {
 			return nil, err
 		}
 		return one(events.ChannelEnabled{Reason: reason})
+	case chatCommand:
+		if s.Type != events.ChannelChat {
+			return nil, refusal.ErrChannelNotChat
+		}
+		return c.change(s.Chat)
 	default:
 		panic(fmt.Sprintf("channel: no decision for %T", c))
 	}
