@@ -148,6 +148,7 @@ func (o *orgModel) applyQueue(org, id string, e events.Event) {
 
 func (o *orgModel) applyChannel(r events.Recorded) {
 	c := entry(o.channels, r.Aggregate.ID, Channel{OrgID: r.Org, ID: r.Aggregate.ID})
+	c.Chat = c.Chat.evolve(r.Event)
 	switch e := r.Event.(type) {
 	case events.ChannelCreated:
 		c.Type, c.Name, c.SiteKey = e.Type, e.Name, e.SiteKey

@@ -58,6 +58,7 @@ type Channel struct {
 	IdentityRequired bool                    // whether anonymous visitors are refused
 	Survey           events.ChannelSurveySet // in force now
 	Surveys          []SurveyVersion         // every setting it ever had, oldest first: see SurveyAt
+	Chat             Chat                    // of a chat channel
 }
 
 // Rule is an automation.

@@ -24,6 +24,8 @@ type Channel struct {
 	IdentityVersion  int            `json:"identity_version" doc:"Of the secret that proves who visitors are: this one and the one before hold; 0: there is none."`
 	IdentityRequired bool           `json:"identity_required" doc:"Only visitors whose site has proven who they are are taken."`
 	Survey           *ChannelSurvey `json:"survey" doc:"Whether visitors are asked how it went; null when that was never set."`
+
+	ChannelSettings
 }
 
 // ChannelSurvey is whether visitors of a channel are asked how it went when their conversation is closed.
@@ -45,6 +47,14 @@ func (s *Service) registerChannels() {
 		summary: "Set a channel up", doc: "A chat channel gets a site key.",
 		codes: []string{"text_invalid", "channel_invalid", "origins_invalid", "channel_exists"},
 	}, s.createChannel)
+	add(s, operation{
+		id: "change-channel", method: http.MethodPatch, path: "/v1/channels/{id}", tag: tag, admin: true, summary: "Change a channel",
+		doc: "What is absent stays. Only a chat channel has more than a name and origins.",
+		codes: []string{
+			"channel_not_found", "channel_not_chat", "text_invalid", "origins_invalid", "theme_invalid", "languages_invalid",
+			"pre_chat_form_invalid", "office_hours_invalid", "timezone_invalid",
+		},
+	}, s.changeChannel)
 	add(s, operation{
 		id: "set-origins", method: http.MethodPut, path: "/v1/channels/{id}/origins", tag: tag, admin: true,
 		summary: "Set which web origins may open chat sessions", codes: []string{"channel_not_found", "origins_invalid"},
@@ -178,6 +188,7 @@ func channelOf(c directory.Channel) Channel {
 	return Channel{
 		ID: c.ID, Type: c.Type, Name: c.Name, SiteKey: c.SiteKey, Origins: append([]string{}, c.Origins...), Disabled: c.Disabled,
 		IdentityVersion: c.IdentityVersion, IdentityRequired: c.IdentityRequired,
-		Survey: survey,
+		Survey:          survey,
+		ChannelSettings: settingsOf(c),
 	}
 }

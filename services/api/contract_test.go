@@ -80,6 +80,7 @@ func bodies(t tenant) map[string]any {
 		"create-channel":         map[string]any{"type": "chat", "name": "Site"},
 		"set-origins":            map[string]any{"origins": []string{"https://example.com"}},
 		"set-survey":             map[string]any{"enabled": true},
+		"change-channel":         map[string]any{"greeting": "Hello", "theme": map[string]any{"mode": "dark"}},
 		"enable-channel":         map[string]any{"enabled": false},
 		"rotate-identity-secret": reason,
 		"require-identity":       map[string]any{"required": false},

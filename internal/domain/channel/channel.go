@@ -25,6 +25,7 @@ type State struct {
 	IdentityVersion  int // of the secret that was made last; 0: there is none
 	IdentityRequired bool
 	Survey           events.ChannelSurveySet
+	Chat             Chat
 }
 
 // Command is one of the commands below.
@@ -76,6 +77,8 @@ func Evolve(s State, e events.Event) State {
 		s.IdentityRequired = true
 	case events.ChannelAnonymousAllowed:
 		s.IdentityRequired = false
+	default:
+		s.Chat = s.Chat.evolve(e)
 	}
 	return s
 }
@@ -117,6 +120,11 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		return s.requireIdentity(c)
 	case AllowAnonymous:
 		return s.allowAnonymous(c)
+	case chatCommand:
+		if s.Type != events.ChannelChat {
+			return nil, refusal.ErrChannelNotChat
+		}
+		return c.change(s.Chat)
 	default:
 		panic(fmt.Sprintf("channel: no decision for %T", c))
 	}

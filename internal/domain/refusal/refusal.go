@@ -77,15 +77,19 @@ var (
 	ErrChannelExists         = fault.New(fault.Conflict, "channel_exists", "another channel has this id")
 	ErrChannelDisabled       = fault.New(fault.Conflict, "channel_disabled", "the channel takes no new messages")
 	ErrSiteKeyInvalid        = fault.New(fault.Invalid, "site_key_invalid", "a chat channel, and no other, has a site key of 1 to 64 letters, digits, '-' or '_'")
-	ErrChannelNotChat        = fault.New(fault.Conflict, "channel_not_chat", "only a chat channel has visitors")
+	ErrChannelNotChat        = fault.New(fault.Conflict, "channel_not_chat", "only a chat channel can be set so")
 	ErrOriginsInvalid        = fault.New(fault.Invalid, "origins_invalid", "an origin is http:// or https://, a host and perhaps a port; at most 100 of them")
 	ErrIdentitySecretMissing = fault.New(fault.Conflict, "identity_secret_missing", "the channel has no secret to prove an identity with").
 					WithHint("rotate the identity secret first")
-	ErrSurveyInvalid = fault.New(fault.Invalid, "survey_invalid", "only chat channels ask visitors how it went, and for an answer within 1 to 8,784 hours")
-	ErrRuleNotFound  = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
-	ErrRuleExists    = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
-	ErrRuleInvalid   = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
-	ErrStepInvalid   = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
+	ErrSurveyInvalid    = fault.New(fault.Invalid, "survey_invalid", "only chat channels ask visitors how it went, and for an answer within 1 to 8,784 hours")
+	ErrThemeInvalid     = fault.New(fault.Invalid, "theme_invalid", "a theme has a colour #rrggbb, a position left or right, and a mode auto, light or dark")
+	ErrLanguagesInvalid = fault.New(fault.Invalid, "languages_invalid", "languages are at most 50 tags such as de or pt-BR, and the default is one of them")
+	ErrPreChatInvalid   = fault.New(fault.Invalid, "pre_chat_form_invalid", "the form before the chat is not allowed")
+	ErrHoursInvalid     = fault.New(fault.Invalid, "office_hours_invalid", "the office hours are not allowed")
+	ErrRuleNotFound     = fault.New(fault.NotFound, "rule_not_found", "there is no such rule")
+	ErrRuleExists       = fault.New(fault.Conflict, "rule_exists", "another rule has this id")
+	ErrRuleInvalid      = fault.New(fault.Invalid, "rule_invalid", "the rule cannot run")
+	ErrStepInvalid      = fault.New(fault.Invalid, "step_invalid", "a step of a run is one of the first 64")
 )
 
 // All lists every refusal, in the order of the sections above.
@@ -102,6 +106,6 @@ var All = []*fault.Fault{
 	ErrOrgNotFound, ErrOrgExists, ErrOrgSecret, ErrTimezoneInvalid, ErrAgentNotFound, ErrAgentExists, ErrAgentDeactivated, ErrRoleInvalid,
 	ErrPresenceInvalid, ErrCapacityInvalid, ErrSkillsInvalid, ErrKeyNotFound, ErrKeyExists, ErrKeyHash, ErrQueueNotFound, ErrQueueExists,
 	ErrQueueArchived, ErrQueueMembers, ErrChannelNotFound, ErrChannelExists, ErrChannelDisabled, ErrSiteKeyInvalid, ErrOriginsInvalid,
-	ErrChannelNotChat, ErrIdentitySecretMissing, ErrSurveyInvalid, ErrRuleNotFound,
+	ErrChannelNotChat, ErrIdentitySecretMissing, ErrSurveyInvalid, ErrThemeInvalid, ErrLanguagesInvalid, ErrPreChatInvalid, ErrHoursInvalid, ErrRuleNotFound,
 	ErrRuleExists, ErrRuleInvalid, ErrStepInvalid,
 }

@@ -46,6 +46,12 @@ func Line(field, s string, limit int) (string, error) {
 	return s, check(field, s, limit, false)
 }
 
+// Lines is a text that may have several lines, without the blanks around it; it may be empty.
+func Lines(field, s string, limit int) (string, error) {
+	s = strings.TrimSpace(s)
+	return s, check(field, s, limit, true)
+}
+
 // Name is a Line of 1 to 200 characters.
 func Name(field, s string) (string, error) {
 	s, err := Line(field, s, MaxName)
