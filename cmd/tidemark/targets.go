@@ -364,6 +364,7 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 		Uploaders: web.Limit{PerSecond: d.Visitors / 2, Burst: int(8 * d.Visitors)},
 	})
 	d.group.Go("chat", s.Run)
+	d.group.Go("forgotten uploads", func(ctx context.Context) error { return d.files.RunSweeps(ctx, s.Exists) })
 	mux.Handle("/chat/", s.Handler())
 	widget.Mount(mux)
 	widget.MountDemo(mux, d.hasDemo)

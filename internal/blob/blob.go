@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/fault"
@@ -40,6 +41,9 @@ type Store interface {
 	Open(ctx context.Context, k Key) (io.ReadSeekCloser, error)
 	// DeleteFolder deletes everything in a folder. One that is not there is no error.
 	DeleteFolder(ctx context.Context, f Folder) error
+	// EachFolder calls fn with every folder, and when something was last put in it; fn may delete it. Its first error
+	// ends it.
+	EachFolder(ctx context.Context, fn func(f Folder, last time.Time) error) error
 }
 
 // Open is the store that a URL names: s3://BUCKET/PREFIX?endpoint=URL&region=NAME, or a directory, also as file://PATH.

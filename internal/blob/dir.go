@@ -118,6 +118,37 @@ func (d *Dir) DeleteFolder(_ context.Context, f Folder) error {
 	return syncDir(filepath.Dir(folder))
 }
 
+// EachFolder walks through the directories.
+func (d *Dir) EachFolder(ctx context.Context, fn func(f Folder, last time.Time) error) error {
+	orgs, err := os.ReadDir(d.root)
+	if err != nil {
+		return fmt.Errorf("list folders: %w", err)
+	}
+	for _, org := range orgs {
+		if !org.IsDir() || org.Name() == staging {
+			continue
+		}
+		folders, err := os.ReadDir(filepath.Join(d.root, org.Name()))
+		if err != nil {
+			return fmt.Errorf("list folders: %w", err)
+		}
+		for _, folder := range folders {
+			info, err := folder.Info()
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+				continue // deleted meanwhile, or nothing of ours
+			}
+			if err := errors.Join(err, ctx.Err()); err != nil {
+				return fmt.Errorf("list folders: %w", err)
+			}
+			// A file that is put there changes its directory.
+			if err := fn(Folder{Org: org.Name(), ID: folder.Name()}, info.ModTime()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (d *Dir) folder(f Folder) string { return filepath.Join(d.root, f.Org, f.ID) }
 
 func syncDir(path string) error {

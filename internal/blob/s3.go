@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -108,6 +109,43 @@ func (s *S3) DeleteFolder(ctx context.Context, f Folder) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// EachFolder lists the bucket, in which the objects of a folder stand together.
+func (s *S3) EachFolder(ctx context.Context, fn func(f Folder, last time.Time) error) error {
+	ctx, cancel := context.WithCancel(ctx) // ends the listing when fn fails
+	defer cancel()
+	prefix := ""
+	if s.prefix != "" {
+		prefix = s.prefix + "/"
+	}
+	var at Folder
+	var last time.Time
+	for object := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+		if object.Err != nil {
+			return fmt.Errorf("list folders: %w", object.Err)
+		}
+		parts := strings.Split(strings.TrimPrefix(object.Key, prefix), "/")
+		if len(parts) != 3 {
+			continue // nothing of ours
+		}
+		next := Folder{Org: parts[0], ID: parts[1]}
+		if next != at {
+			if at != (Folder{}) {
+				if err := fn(at, last); err != nil {
+					return err
+				}
+			}
+			at, last = next, time.Time{}
+		}
+		if object.LastModified.After(last) {
+			last = object.LastModified
+		}
+	}
+	if at == (Folder{}) {
+		return ctx.Err()
+	}
+	return fn(at, last)
 }
 
 func (s *S3) folder(f Folder) string { return path.Join(s.prefix, f.Org, f.ID) }

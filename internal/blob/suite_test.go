@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -134,6 +136,32 @@ func suite(t *testing.T, open func(t *testing.T) blob.Store) {
 				t.Error("a file that could not be read was taken")
 			}
 			missing(t, s, k)
+		},
+		"folders are listed": func(t *testing.T, s blob.Store) {
+			t.Helper()
+			begin := time.Now().Add(-time.Minute)
+			want := map[blob.Folder]bool{{Org: "acme", ID: "c1"}: true, {Org: "acme", ID: "c11"}: true, {Org: "other", ID: "c1"}: true}
+			for f := range want {
+				put(t, s, f, []byte("a"))
+				put(t, s, f, []byte("b"))
+			}
+			got := map[blob.Folder]bool{}
+			err := s.EachFolder(t.Context(), func(f blob.Folder, last time.Time) error {
+				if got[f] || last.Before(begin) || last.After(time.Now().Add(time.Minute)) {
+					t.Errorf("%v: twice, or of %s", f, last)
+				}
+				got[f] = true
+				return s.DeleteFolder(t.Context(), f)
+			})
+			if err != nil || !maps.Equal(got, want) {
+				t.Errorf("%v %v", got, err)
+			}
+			missing(t, s, key(blob.Folder{Org: "acme", ID: "c1"}, []byte("a")))
+			put(t, s, blob.Folder{Org: "acme", ID: "c1"}, []byte("a"))
+			stop := errors.New("enough")
+			if err := s.EachFolder(t.Context(), func(blob.Folder, time.Time) error { return stop }); !errors.Is(err, stop) {
+				t.Errorf("%v", err)
+			}
 		},
 		"names that are none": func(t *testing.T, s blob.Store) {
 			t.Helper()

@@ -55,6 +55,12 @@ func (s *Service) kept(ctx context.Context, v session) error {
 	return err
 }
 
+// Exists tells whether a conversation is there, and was not erased.
+func (s *Service) Exists(ctx context.Context, org, conversationID string) (bool, error) {
+	state, _, err := s.conversations.State(ctx, org, conversationID)
+	return state.Exists && !state.Erased, err
+}
+
 // owner is whose the visitor's files are.
 func (s session) owner() attachment.Owner {
 	return attachment.Owner{Org: s.Org, Conversation: s.conversation().ID, By: "visitor:" + s.Visitor}
