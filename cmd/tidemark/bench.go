@@ -16,7 +16,7 @@ import (
 
 // benchCommand measures. A goal that is missed is part of the answer, not an error.
 type benchCommand struct {
-	Names   []string `arg:"" optional:"" name:"name" help:"What to measure: accept, accept-one, import, catchup, drain, inbox, conversation, flatness, startup; all of it unless said."`
+	Names   []string `arg:"" optional:"" name:"name" help:"What to measure: accept, accept-one, import, catchup, drain, inbox, conversation, flatness, startup, chat; all of it unless said."`
 	Seconds float64  `help:"How long each load lasts." default:"10"`
 	Size    int      `help:"How much a benchmark prepares (messages, conversations or events, as it needs); 0 for what its goal names." default:"0"`
 	DataSet string   `help:"Directory with real conversations; some are made up when it is not there." default:"../shared/data" env:"TIDEMARK_DATA" placeholder:"DIR"`

@@ -88,6 +88,7 @@ var benchmarks = []struct {
 	{"conversation", conversation},
 	{"flatness", flatness},
 	{"startup", startup},
+	{"chat", chat},
 }
 
 // Names lists the benchmarks in the order in which all of them are run.

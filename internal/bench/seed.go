@@ -34,6 +34,7 @@ type shape struct {
 	conversations int
 	messages      int                        // in each
 	atOnce        int                        // conversations that go on at a time, by each of four writers
+	ids           []string                   // of the conversations; nil: new ones
 	more          func(n int) []events.Event // that happen to conversation n after its first message
 }
 
@@ -82,7 +83,11 @@ func tell(ctx context.Context, l *eventlog.Log, s shape, from, upto int) ([]stri
 			c := &list[i]
 			var happened []events.Event
 			if turn == 0 {
-				c.Aggregate = events.Aggregate{Org: benchOrg, Kind: events.KindConversation, ID: events.NewID()}
+				id := events.NewID()
+				if s.ids != nil {
+					id = s.ids[from+i]
+				}
+				c.Aggregate = events.Aggregate{Org: benchOrg, Kind: events.KindConversation, ID: id}
 				c.customer, ids[i] = events.NewID(), c.ID
 				happened = append(happened, events.ConversationOpened{CustomerID: c.customer, Channel: events.ChannelChat, Subject: fmt.Sprintf("Order %d", from+i)})
 				who := told{Aggregate: events.Aggregate{Org: benchOrg, Kind: events.KindCustomer, ID: c.customer}}

@@ -40,26 +40,41 @@ type page struct {
 
 // Read returns all events of the aggregate with a sequence beyond after.
 func (l *Log) Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error) {
-	if !a.Valid() {
-		return nil, fmt.Errorf("read %s: %w", a, events.ErrSubject)
-	}
-	if err := l.usable(); err != nil {
+	return l.since(ctx, a, after, trailEvents)
+}
+
+// since is Read, along the trail for so many events at most.
+func (l *Log) since(ctx context.Context, a events.Aggregate, after uint64, most int) ([]events.Recorded, error) {
+	last, found, err := l.Last(ctx, a)
+	if err != nil || !found || last.Sequence <= after {
 		return nil, err
 	}
-	last, found, err := l.newestOf(ctx, a.Subject(l.partitions))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", a, err)
-	}
-	if !found || last.Sequence <= after {
-		return nil, nil
-	}
-	past, err := l.Past(ctx, last, after)
+	past, err := l.past(ctx, last, after, most)
 	return append(past, last), err
+}
+
+// Last is the newest event of the aggregate.
+func (l *Log) Last(ctx context.Context, a events.Aggregate) (last events.Recorded, found bool, err error) {
+	if !a.Valid() {
+		return last, false, fmt.Errorf("read %s: %w", a, events.ErrSubject)
+	}
+	if err := l.usable(); err != nil {
+		return last, false, err
+	}
+	last, found, err = l.newestOf(ctx, a.Subject(l.partitions))
+	if err != nil {
+		return last, false, fmt.Errorf("read %s: %w", a, err)
+	}
+	return last, found, nil
 }
 
 // Past returns the events of r's aggregate with a sequence beyond after and before r's own.
 func (l *Log) Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error) {
-	newest, from, err := l.followTrail(ctx, r, after)
+	return l.past(ctx, r, after, trailEvents)
+}
+
+func (l *Log) past(ctx context.Context, r events.Recorded, after uint64, most int) ([]events.Recorded, error) {
+	newest, from, err := l.followTrail(ctx, r, after, most)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", r.Aggregate, err)
 	}

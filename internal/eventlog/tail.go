@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/tidemark-desk/tidemark/events"
 )
 
-// readerBuffer is how many live events a reader may be behind before it reads them from the log instead.
-const readerBuffer = 512
+const (
+	readerBuffer  = 512 // live events that a reader may be behind before it reads them from the log instead
+	missedByTrail = 512 // events of one aggregate that a reader is given along their trail; see trailEvents
+)
 
 // Filter chooses events; an empty part chooses any.
 type Filter struct {
@@ -101,23 +104,32 @@ func (r *reader) follow(ctx context.Context, after *uint64, fn func(events.Recor
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case e, ok := <-r.events:
-			if !ok {
-				return nil
-			}
+		case <-r.more:
+		}
+		waiting, end := r.take()
+		for _, e := range waiting {
 			if e.Sequence <= *after {
 				continue
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 			*after = e.Sequence
 			if err := fn(*e); err != nil {
 				return err
 			}
 		}
+		if end {
+			return nil
+		}
 	}
 }
 
 // history gives the events of the filter with after < sequence ≤ upTo.
 func (l *Log) history(ctx context.Context, f Filter, after, upTo uint64, fn func(events.Recorded) error) error {
+	if f.Org != "" && f.ID != "" && len(f.Kinds) == 1 {
+		return l.missed(ctx, events.Aggregate{Org: f.Org, Kind: f.Kinds[0], ID: f.ID}, after, upTo, fn)
+	}
 	filters := f.subjects(l.partitions)
 	if filters == nil {
 		return l.scan(ctx, after, upTo, fn)
@@ -162,6 +174,27 @@ func (l *Log) history(ctx context.Context, f Filter, after, upTo uint64, fn func
 			return err
 		}
 	}
+}
+
+// missed is the history of one aggregate. It costs by what happened to it, not by what happened to others meanwhile: after
+// a restart every open chat asks for its own at once.
+func (l *Log) missed(ctx context.Context, a events.Aggregate, after, upTo uint64, fn func(events.Recorded) error) error {
+	if after >= upTo {
+		return nil
+	}
+	all, err := l.since(ctx, a, after, missedByTrail)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Sequence > upTo {
+			return nil
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scan is history without a filter; it shares blocks with everybody.
@@ -226,11 +259,46 @@ func (s *source) pop() events.Recorded {
 	return e
 }
 
-// reader is one Tail's place in the hub.
+// reader is one Tail's place in the hub. What waits for it takes memory only while it waits: most readers are idle.
 type reader struct {
 	filter Filter
-	events chan *events.Recorded // closed when the reader is too slow, or with the hub
-	gone   bool                  // no longer delivered to; guarded by hub.mu
+	more   chan struct{} // something waits, or nothing more will
+	gone   bool          // no longer delivered to; guarded by hub.mu
+
+	mu      sync.Mutex
+	waiting []*events.Recorded
+	end     bool // nothing more will come: the reader was too slow, or the hub ends
+}
+
+func newReader(f Filter) *reader { return &reader{filter: f, more: make(chan struct{}, 1)} }
+
+// add lets an event wait, and tells whether there was room for it.
+func (r *reader) add(e *events.Recorded) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == readerBuffer {
+		return false
+	}
+	r.waiting = append(r.waiting, e)
+	signal(r.more)
+	return true
+}
+
+// stop says that nothing more will come.
+func (r *reader) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.end = true
+	signal(r.more)
+}
+
+// take gives what waits, and tells whether nothing more will come.
+func (r *reader) take() ([]*events.Recorded, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	waiting := r.waiting
+	r.waiting = nil
+	return waiting, r.end
 }
 
 // readers are found by id where they have one, so that ten thousand open chats cost nothing to each other.
@@ -246,11 +314,11 @@ func newReaders() readers {
 
 // join adds a reader. Every event after the returned head reaches it, or its channel is closed.
 func (h *hub) join(f Filter) (*reader, uint64) {
-	r := &reader{filter: f, events: make(chan *events.Recorded, readerBuffer)}
+	r := newReader(f)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.readers.closed {
-		close(r.events)
+		r.stop()
 		r.gone = true
 		return r, h.head.Load()
 	}
@@ -302,10 +370,8 @@ func (s *readers) give(r *reader, e *events.Recorded) {
 	if !r.filter.matches(e) {
 		return
 	}
-	select {
-	case r.events <- e:
-	default:
-		close(r.events)
+	if !r.add(e) {
+		r.stop()
 		s.remove(r)
 	}
 }
@@ -317,12 +383,12 @@ func (s *readers) closeAll() {
 
 func (s *readers) interrupt() {
 	for r := range s.others {
-		close(r.events)
+		r.stop()
 		s.remove(r)
 	}
 	for _, set := range s.byID {
 		for r := range set {
-			close(r.events)
+			r.stop()
 			s.remove(r)
 		}
 	}

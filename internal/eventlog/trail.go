@@ -50,14 +50,14 @@ func (l *Log) directGet(ctx context.Context, ask getRequest) (e events.Recorded,
 }
 
 // followTrail reads the events of r's aggregate before r and beyond after, back along the trail that the events tell. from
-// is where that ended: all of them from there on are in the answer, and when it is at most after+1 nothing is missing.
-func (l *Log) followTrail(ctx context.Context, r events.Recorded, after uint64) (found []events.Recorded, from uint64, err error) {
+// is where that ended, once there are most of them: all of them from there on are in the answer, and when it is at most after+1 nothing is missing.
+func (l *Log) followTrail(ctx context.Context, r events.Recorded, after uint64, most int) (found []events.Recorded, from uint64, err error) {
 	for oldest := r; ; oldest = found[len(found)-1] { // newest first, for now
 		wanted := wantedOf(oldest.Before, after)
 		switch {
 		case oldest.Before[0] == 0 && oldest.Revision == 1, len(wanted) == 0 && oldest.Before[0] != 0:
 			return oldestFirst(found), after + 1, nil
-		case len(wanted) == 0, len(found) >= trailEvents: // it is not told, or it is long
+		case len(wanted) == 0, len(found) >= most: // it is not told, or it is long
 			return oldestFirst(found), oldest.Sequence, nil
 		}
 		more, err := l.all(ctx, wanted)

@@ -28,6 +28,7 @@ import (
 type Log interface {
 	Tail(ctx context.Context, f eventlog.Filter, after uint64, caughtUp func(), fn func(events.Recorded) error) error
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
+	Last(ctx context.Context, a events.Aggregate) (events.Recorded, bool, error)
 	Position(a events.Aggregate, sequence uint64) events.Position
 	Incarnation() string
 }

@@ -39,9 +39,9 @@ type statusEvent struct {
 	Position string    `json:"position"`
 }
 
-// stream follows a conversation of the visitor from the log, the present one if none is named, also before it begins. It starts behind Last-Event-ID, or
-// behind the query's after; without either it tells everything. It ends with the session, and when the channel no longer
-// serves the page that it is on.
+// stream follows a conversation of the visitor from the log, the present one if none is named, also before it begins. It
+// starts behind Last-Event-ID, or behind the query's after; without either it tells everything. It ends with the session,
+// and when the channel no longer serves the page that it is on.
 func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) error {
 	if err := s.open(v); err != nil {
 		return err
