@@ -111,6 +111,7 @@ const (
 	timelineModel  = "timeline"
 	customersModel = "customers"
 	surveysModel   = "surveys"
+	surveyReactor  = "survey"
 
 	searchIndex = "search" // the projection that keeps its own progress
 )
