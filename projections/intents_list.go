@@ -36,6 +36,25 @@ func ListFailedIntents(ctx context.Context, pool *pgxpool.Pool, name string) ([]
 	return out, nil
 }
 
+// PendingIntents hands over the keys of the intents of an org that were not performed yet, those that were given up among
+// them, in any order.
+func PendingIntents(ctx context.Context, pool *pgxpool.Pool, name, org string, fn func(key string, failed bool)) error {
+	rows, err := pool.Query(ctx, "SELECT key, failed FROM tidemark.intents WHERE projection = $1 AND org = $2", name, org)
+	if err != nil {
+		return fmt.Errorf("list pending intents: %w", err)
+	}
+	var key string
+	var failed bool
+	_, err = pgx.ForEachRow(rows, []any{&key, &failed}, func() error {
+		fn(key, failed)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list pending intents: %w", err)
+	}
+	return nil
+}
+
 // IntentsBefore is how many intents of the same key come before one, those that were given up among them.
 func IntentsBefore(ctx context.Context, pool *pgxpool.Pool, name string, in Intent) (int, error) {
 	var n int

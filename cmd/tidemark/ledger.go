@@ -19,7 +19,7 @@ type ledgerCommand struct {
 	From    time.Time   `help:"What was accepted from then on, RFC 3339. Default: from the beginning." placeholder:"TIME"`
 	To      time.Time   `help:"What was accepted before, RFC 3339. Default: up to now." placeholder:"TIME"`
 	Channel string      `help:"Of this channel only." placeholder:"CHANNEL"`
-	Models  []string    `help:"Only these: inbox, timeline, customers, search." placeholder:"MODEL"`
+	Models  []string    `help:"Only these: inbox, timeline, customers, search, survey." placeholder:"MODEL"`
 }
 
 // ledgerReport is GET /v1/admin/ledger.
@@ -29,6 +29,7 @@ type ledgerReport struct {
 	To         *time.Time     `json:"to"`
 	Rows       []ledgerRow    `json:"rows"`
 	Customers  *ledgerPeople  `json:"customers"`
+	Surveys    *ledgerSurveys `json:"surveys"`
 	Holes      []ledgerHole   `json:"holes"`
 	HolesTotal uint64         `json:"holes_total"`
 	Behind     []ledgerBehind `json:"behind"`
@@ -63,6 +64,16 @@ type ledgerPeople struct {
 	Excused  uint64  `json:"excused"`
 	Shown    *uint64 `json:"shown"`
 	Missing  *uint64 `json:"missing"`
+}
+
+type ledgerSurveys struct {
+	Owed     uint64 `json:"owed"`
+	Waiting  uint64 `json:"waiting"`
+	Answered uint64 `json:"answered"`
+	Expired  uint64 `json:"expired"`
+	Excused  uint64 `json:"excused"`
+	InFlight uint64 `json:"in_flight"`
+	Missing  uint64 `json:"missing"`
 }
 
 type ledgerHole struct {
@@ -162,6 +173,10 @@ func (r ledgerReport) print(p *printer) error {
 	}
 	if err := p.table([]string{"CHANNEL", "", "ACCEPTED", "ERASED", "INBOX", "TIMELINE", "SEARCH", "CUSTOMERS"}, rows); err != nil {
 		return err
+	}
+	if s := r.Surveys; s != nil && s.Owed > 0 {
+		p.say("SURVEYS %d owed: %d waiting, %d answered, %d expired, %d excused, %d in flight, %d missing",
+			s.Owed, s.Waiting, s.Answered, s.Expired, s.Excused, s.InFlight, s.Missing)
 	}
 	for _, h := range r.Holes {
 		what := "conversation " + h.ConversationID

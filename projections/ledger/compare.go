@@ -43,11 +43,17 @@ func compare(f *fold, sides []side) Report {
 	if f.ask.Channel == "" {
 		out.Customers = c.customers(people)
 	}
+	if f.surveyed {
+		out.Surveys = c.surveys()
+	}
 	out.Total = uint64(len(c.holes))
 	for _, channel := range slices.Sorted(maps.Keys(c.rows)) {
 		out.Rows = append(out.Rows, *c.rows[channel])
 	}
 	order := map[string]int{}
+	if f.owing != nil {
+		order[f.owing.model] = len(sides)
+	}
 	for i, s := range sides {
 		order[s.model] = i
 	}

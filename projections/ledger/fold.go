@@ -28,16 +28,21 @@ type fold struct {
 	into          map[string]string // customers who were merged
 	erased        map[string]uint64 // customers, and where in the log
 	erasedLater   bool              // somebody was, after the head
+	asking        map[string]bool   // channels: whether they ask for surveys now
+	surveyed      bool              // the account is of surveys, too
+	owing         *todo             // what is about to be done for them; nil: nobody could be asked
 }
 
 // conversation is one conversation's part of the account.
 type conversation struct {
 	channel           events.Channel
+	channelID         string
 	customer          string
 	opened            uint64 // sequence; 0: the log no longer has the beginning, because it was erased
 	last, lastIn      uint64 // sequence of the last event, and of the last one in the window
 	erased            uint64 // sequence of its tombstone; 0: it has none
 	before, in, after amount // by where the window is
+	closings          []closing
 }
 
 // amount of what was said in a conversation.
@@ -48,7 +53,7 @@ func (a amount) messages() uint64 { return uint64(a.received) + uint64(a.written
 func newFold(q Question, head uint64, partitions int) *fold {
 	return &fold{
 		ask: q, head: head, needs: make([]uint64, partitions), known: make([]uint64, partitions),
-		conversations: map[string]*conversation{}, people: map[string]*person{}, into: map[string]string{}, erased: map[string]uint64{},
+		conversations: map[string]*conversation{}, people: map[string]*person{}, into: map[string]string{}, erased: map[string]uint64{}, asking: map[string]bool{},
 	}
 }
 
@@ -64,6 +69,9 @@ func (f *fold) add(r events.Recorded) {
 		f.person(r)
 	case events.KindConversation:
 		f.conversation(r)
+	case events.KindChannel:
+		f.setting(r)
+		return
 	default:
 		return
 	}
@@ -75,10 +83,16 @@ func (f *fold) add(r events.Recorded) {
 	}
 }
 
-// addLater takes an event after the head: it adds nothing, but may excuse.
+// addLater takes an event after the head: it adds nothing, but may excuse, and settle a survey.
 func (f *fold) addLater(r events.Recorded) {
-	if r.Org == f.ask.Org && r.Kind == events.KindCustomer {
+	if r.Org != f.ask.Org {
+		return
+	}
+	if r.Kind == events.KindCustomer {
 		f.fate(r)
+	}
+	if c := f.conversations[r.Aggregate.ID]; c != nil && r.Kind == events.KindConversation {
+		c.survey(r)
 	}
 }
 
@@ -134,7 +148,9 @@ func (f *fold) conversation(r events.Recorded) {
 	}
 	switch e := r.Event.(type) {
 	case events.ConversationOpened:
-		c.channel, c.customer = e.Channel, e.CustomerID
+		c.channel, c.customer, c.channelID = e.Channel, e.CustomerID, e.ChannelID
+	case events.ConversationClosed:
+		f.close(c, r)
 	case events.ConversationMessageReceived:
 		part.received++
 	case events.ConversationMessageWritten:
@@ -143,6 +159,8 @@ func (f *fold) conversation(r events.Recorded) {
 		part.notes++
 	case events.ConversationErased:
 		c.erased = r.Sequence
+	default:
+		c.survey(r)
 	}
 }
 

@@ -4,7 +4,8 @@
 // The log is folded up to a head that is fixed first (fold.go); the models are waited for until they have applied all of
 // it; what they show is compared with the fold (compare.go), which is pure. A model that is not that far is reported as
 // behind, never as a hole. For each channel and each model: accepted = shown + excused + missing. Customers have no channel
-// and an account of their own (people.go).
+// and an account of their own (people.go). So have surveys (surveys.go): each closing of a chat that owed one was asked about
+// or excused, and what was asked will end.
 //
 // Deliveries have no events yet. Once they do, the messages that the desk wrote are split further: accepted = delivered +
 // failed + held + in flight, which is one more state of a message in the fold and one more side of a row. The package
@@ -12,6 +13,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,8 +78,10 @@ type Log interface {
 // Ledger draws up accounts.
 type Ledger struct {
 	Log    Log
-	Models []Model       // in the order of the report
-	Wait   time.Duration // for a model to reach the head; zero: 5 s
+	Models []Model // in the order of the report
+	// Surveyor accounts for surveys; nil: nobody does.
+	Surveyor Surveyor
+	Wait     time.Duration // for a model to reach the head; zero: 5 s
 }
 
 // Account holds the log up to now against the models. It reads the whole log once, and keeps some hundred bytes for each
@@ -110,7 +114,18 @@ func (l *Ledger) Account(ctx context.Context, q Question) (Report, error) {
 		}
 		sides = append(sides, s)
 	}
-	// Who was erased since the head was fixed may be gone from some models already, and from the log that was read.
+	if account.surveyed = l.surveyed(q); account.surveyed {
+		var err error
+		account.owing, err = l.todo(ctx, account)
+		if ctx.Err() != nil {
+			return Report{}, ctx.Err()
+		}
+		if err != nil {
+			behind = append(behind, l.behind(ctx, l.Surveyor, err))
+		}
+	}
+	// Who was erased since the head was fixed may be gone from some models already, and from the log that was read. And who
+	// was about to be asked may have been.
 	if err := l.Log.Sync(ctx); err != nil {
 		return Report{}, err
 	}
@@ -156,13 +171,18 @@ func (l *Ledger) models(q Question) []Model {
 	return out
 }
 
+// surveyed tells whether a question is for surveys, too: only chats have any.
+func (l *Ledger) surveyed(q Question) bool {
+	return l.Surveyor != nil && (q.Channel == "" || q.Channel == events.ChannelChat) &&
+		(len(q.Models) == 0 || slices.Contains(q.Models, l.Surveyor.Name()))
+}
+
+// patience is how long a model is waited for.
+func (l *Ledger) patience() time.Duration { return cmp.Or(l.Wait, 5*time.Second) }
+
 // ask waits for a model and takes down what it shows.
 func (l *Ledger) ask(ctx context.Context, m Model, needs []uint64, ask Ask) (side, error) {
-	longest := l.Wait
-	if longest == 0 {
-		longest = 5 * time.Second
-	}
-	if err := m.Await(ctx, needs, longest); err != nil {
+	if err := m.Await(ctx, needs, l.patience()); err != nil {
 		return side{}, err
 	}
 	s := side{model: m.Name(), of: m.Of(), shown: map[string]Shown{}, parked: map[string]projections.Parked{}}
@@ -178,8 +198,14 @@ func (l *Ledger) ask(ctx context.Context, m Model, needs []uint64, ask Ask) (sid
 	return s, m.Shown(ctx, ask, func(row Shown) { s.shown[row.ID] = row })
 }
 
+// lagging is whoever may be behind: a model, or the surveyor.
+type lagging interface {
+	Name() string
+	Lag(ctx context.Context) (projections.AsOf, error)
+}
+
 // behind says what is known of a model that cannot be compared.
-func (l *Ledger) behind(ctx context.Context, m Model, why error) Behind {
+func (l *Ledger) behind(ctx context.Context, m lagging, why error) Behind {
 	b := Behind{Model: m.Name(), Problem: "it cannot be asked now", Err: why}
 	if f, ok := errors.AsType[*fault.Fault](why); ok {
 		b.Problem = f.Message

@@ -10,6 +10,7 @@ type Report struct {
 	Position  events.Position // everything up to here was counted
 	Rows      []Row           // by channel
 	Customers *People         // nil when a channel was asked for: customers have none
+	Surveys   *Surveys        // nil when nobody asked for them
 	Holes     []Hole          // at most MaxHoles, by model and conversation or customer
 	Total     uint64          // of all holes
 	Behind    []Behind

@@ -117,6 +117,7 @@ const (
 	timelineModel  = "timeline"
 	customersModel = "customers"
 	surveysModel   = "surveys"
+	surveyReactor  = "survey"
 
 	searchIndex = "search" // the projection that keeps its own progress
 )

@@ -23,6 +23,7 @@ type LedgerReport struct {
 	To         *time.Time     `json:"to" doc:"Exclusive. Null: up to position."`
 	Rows       []LedgerRow    `json:"rows" nullable:"false" doc:"By channel. In each, accepted = shown + missing + excused for every model."`
 	Customers  *LedgerPeople  `json:"customers" doc:"Null when a channel was asked for: customers have none."`
+	Surveys    *LedgerSurveys `json:"surveys" doc:"Null when they were not asked for."`
 	Holes      []LedgerHole   `json:"holes" nullable:"false" doc:"At most 100 of them."`
 	HolesTotal uint64         `json:"holes_total"`
 	Behind     []LedgerBehind `json:"behind" nullable:"false" doc:"Models that could not be compared, because they have not read that far or cannot be asked."`
@@ -66,6 +67,17 @@ type LedgerPeople struct {
 	Missing  *uint64 `json:"missing" doc:"Null when they were not compared."`
 }
 
+// LedgerSurveys is the account of surveys: owed = waiting + answered + expired + excused + in_flight + missing.
+type LedgerSurveys struct {
+	Owed     uint64 `json:"owed" doc:"Closings in the window whose channel asked for a survey then; those of erased customers are not counted."`
+	Waiting  uint64 `json:"waiting" doc:"The visitor was asked and may still answer."`
+	Answered uint64 `json:"answered"`
+	Expired  uint64 `json:"expired"`
+	Excused  uint64 `json:"excused" doc:"The conversation went on."`
+	InFlight uint64 `json:"in_flight" doc:"About to be asked; or nobody can tell, because survey is behind."`
+	Missing  uint64 `json:"missing" doc:"Neither asked nor excused, and nobody is about to: holes."`
+}
+
 // LedgerHole is a conversation or a customer that a model does not show as it was accepted.
 type LedgerHole struct {
 	Model          string `json:"model"`
@@ -87,7 +99,8 @@ func (s *Service) registerLedger() {
 		id: "ledger", method: http.MethodGet, path: "/v1/admin/ledger", tag: "Admin", admin: true,
 		summary: "Hold what was accepted against what each read model shows",
 		doc: "Reads the whole log up to now, waits a moment for the models to be that far, and names every conversation and customer " +
-			"that a model does not show as it was accepted. A model that lags longer is behind, which is not a hole.",
+			"that a model does not show as it was accepted, and every closing of a chat that owed a survey and was neither asked about nor " +
+			"excused. A model that lags longer is behind, which is not a hole.",
 		codes: []string{"admin_unavailable", "log_unavailable"}, longest: slow,
 	}, s.ledger)
 }
@@ -97,7 +110,7 @@ type LedgerInput struct {
 	From    time.Time `query:"from" doc:"What the log stored from then on."`
 	To      time.Time `query:"to" doc:"What the log stored before."`
 	Channel string    `query:"channel" enum:"chat,email,sms,x,facebook"`
-	Models  []string  `query:"models" maxItems:"4" enum:"inbox,timeline,customers,search" doc:"Default: all."`
+	Models  []string  `query:"models" maxItems:"5" enum:"inbox,timeline,customers,search,survey" doc:"Default: all."`
 }
 
 func (s *Service) ledger(ctx context.Context, in *LedgerInput) (*Answer[LedgerReport], error) {
@@ -121,7 +134,7 @@ func (s *Service) ledger(ctx context.Context, in *LedgerInput) (*Answer[LedgerRe
 	}
 	return &Answer[LedgerReport]{LedgerReport{
 		Position: r.Position.String(), From: someTime(in.From), To: someTime(in.To),
-		Rows: each(r.Rows, ledgerRow), Customers: ledgerPeople(r.Customers), HolesTotal: r.Total,
+		Rows: each(r.Rows, ledgerRow), Customers: ledgerPeople(r.Customers), Surveys: (*LedgerSurveys)(r.Surveys), HolesTotal: r.Total,
 		Holes: each(r.Holes, func(h ledger.Hole) LedgerHole { return LedgerHole(h) }),
 		Behind: each(r.Behind, func(b ledger.Behind) LedgerBehind {
 			return LedgerBehind{Model: b.Model, Problem: b.Problem, LagEvents: b.LagEvents, LagSeconds: b.LagSeconds}

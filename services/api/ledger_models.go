@@ -15,10 +15,10 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 )
 
-// NewLedger is the ledger over the read models that show conversations and customers. The pool's search_path has all of them.
+// NewLedger is the ledger over the read models that show conversations and customers, and over surveys. The pool's search_path has all of them.
 func NewLedger(log ledger.Log, pool *pgxpool.Pool, freshness *projections.Freshness, index *search.Client, wait time.Duration) *ledger.Ledger {
 	kept := func(name string) keptModel { return keptModel{name: name, pool: pool, freshness: freshness} }
-	return &ledger.Ledger{Log: log, Wait: wait, Models: []ledger.Model{
+	return &ledger.Ledger{Log: log, Wait: wait, Surveyor: ledgerSurveys{kept(surveyReactor)}, Models: []ledger.Model{
 		ledgerInbox{kept(inboxModel), inbox.NewReader(pool)},
 		ledgerTimeline{kept(timelineModel), timeline.NewReader(pool)},
 		ledgerCustomers{kept(customersModel), customers.NewReader(pool)},
@@ -82,6 +82,13 @@ func (m ledgerCustomers) Shown(ctx context.Context, ask ledger.Ask, fn func(ledg
 	return m.reader.Counts(ctx, ask.Org, func(c customers.Count) {
 		fn(ledger.Shown{ID: c.CustomerID, Sequence: c.Sequence})
 	})
+}
+
+// ledgerSurveys is the reactor that asks visitors.
+type ledgerSurveys struct{ keptModel }
+
+func (m ledgerSurveys) Pending(ctx context.Context, org string, fn func(key string, failed bool)) error {
+	return projections.PendingIntents(ctx, m.pool, m.name, org, fn)
 }
 
 // ledgerSearch asks the search indexer, in whichever process it is.
