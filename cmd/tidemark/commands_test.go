@@ -74,6 +74,14 @@ func TestCommands(t *testing.T) {
 		{args: "key", says: "AGENT|First admin key", same: "/v1/keys"},
 		{args: "key revoke {key}", says: "Revoked."},
 		{args: "key revoke nothing", code: exitNotFound, says: "key_not_found"},
+		{args: "channel create chat Shop-{n} --origin https://acme.example", says: "Set up channel|site_", save: "channel=id"},
+		{args: "channel", says: "SITE KEY|demo-site|https://acme.example", same: "/v1/channels"},
+		{args: "channel set {channel} --greeting Hello-{n} --colour #00ff00 --language de --field email! --always-open", says: "Changed."},
+		{args: "channel set {channel} --colour green", code: exitUsage, says: "body.theme"},
+		{args: "channel disable {channel} --reason test", says: "Disabled."},
+		{args: "channel show {channel}", says: "disabled|#00ff00 right auto|email (email), required|always", same: "/v1/channels/{channel}"},
+		{args: "channel enable {channel}", says: "Enabled."},
+		{args: "channel show nothing", code: exitNotFound, says: "channel_not_found"},
 
 		{args: "import {good}", says: "conversations  1 new|messages       1 new|customers      1 new"},
 		{args: "import --rejected {rejected} {good} {bad}", code: exitFailed, says: "1 as they were|rejected       1 lines|{bad}:1: |line_not_json"},
@@ -190,7 +198,7 @@ func (c step) program(t *testing.T, s *testkit.Process, values map[string]string
 		t.Errorf("--json %s: it prints nothing", c.args)
 	}
 	if c.same != "" {
-		answer := s.OK(t, "GET", c.same, nil)
+		answer := s.OK(t, "GET", expand(c.same, values), nil)
 		want, isList := answer.Get("items").([]any)
 		if !isList {
 			var object map[string]any

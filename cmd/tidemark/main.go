@@ -58,6 +58,7 @@ type cli struct {
 	Org        orgCommand        `cmd:"" help:"Orgs."`
 	Agent      agentCommand      `cmd:"" help:"The people who work at the desk."`
 	Key        keyCommand        `cmd:"" help:"API keys."`
+	Channel    channelCommand    `cmd:"" help:"The ways by which customers reach the desk: list, show, create, set, disable, enable."`
 	Widget     widgetCommand     `cmd:"" help:"Print the element that puts the chat on a page."`
 	Bench      benchCommand      `cmd:"" help:"Measure this machine: every line beside the raw limit of the same run."`
 	ConfigShow configCommand     `cmd:"" name:"config" help:"Print the configuration that serve would use, and what is wrong with it."`
