@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/internal/testkit"
@@ -11,14 +12,15 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func quote(s string) string {
-	raw, _ := json.Marshal(s) // a string always can be
-	return string(raw)
-}
-
-func quoteAll(all []string) string {
-	raw, _ := json.Marshal(all)
-	return string(raw)
+// quote writes a value as JavaScript's JSON.stringify does.
+func quote(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // strings always can be
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // desk is a server in a process of its own, without a database: chat needs none.

@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -171,8 +173,14 @@ func (b *tab) start() {
 func (b *tab) write(text string) {
 	b.t.Helper()
 	call(b, input.InsertText, input.InsertTextParams{Text: text})
-	b.press("Enter", 13, 0)
+	b.press("Enter", 13, none)
 }
+
+// The keys that are held while another is pressed.
+const (
+	none  = 0
+	shift = 8
+)
 
 // press presses a key as a keyboard does: what the page prevents does not happen.
 func (b *tab) press(key string, code int64, held int64) {
@@ -194,7 +202,35 @@ const bubbles = `$$('li').filter((x) => x.querySelector('time')).map((x) => (x.c
 // shows waits until exactly these messages stand there, and none of them waits.
 func (b *tab) shows(want ...string) {
 	b.t.Helper()
-	b.until("there stand "+strings.Join(want, " | "), `JSON.stringify(`+bubbles+`) === `+quote(quoteAll(want))+` && !$('li.waiting')`)
+	b.until("there stand "+strings.Join(want, " | "), `JSON.stringify(`+bubbles+`) === `+quote(quote(want))+` && !$('li.waiting')`)
+}
+
+// waits waits until these messages wait to be sent.
+func (b *tab) waits(want ...string) {
+	b.t.Helper()
+	b.until("these wait: "+strings.Join(want, " | "), `JSON.stringify($$('li.waiting .bubble').map((x) => x.textContent)) === `+quote(quote(want)))
+}
+
+// phone makes the window a phone's.
+func phone(width int64) chromedp.Action[chromedp.Void] {
+	return chromedp.EmulateViewport(width, 2*width, chromedp.EmulateMobile, chromedp.EmulateTouch)
+}
+
+// network takes the tab's network away, or gives it back.
+func (b *tab) network(there bool) {
+	b.t.Helper()
+	call(b, network.Enable, network.EnableParams{})
+	// The command that all versions of Chromium know; the library has only its successor.
+	offline := cdp.Command[network.Conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+	call(b, offline, network.Conditions{Offline: !there, DownloadThroughput: -1, UploadThroughput: -1})
+}
+
+// leave closes the tab, without a word to the page.
+func (b *tab) leave() {
+	b.t.Helper()
+	if err := chromedp.Cancel(b.ctx); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // call sends a command of the protocol to the tab.
@@ -218,4 +254,10 @@ func (b *tab) shot(name string) {
 	if err := os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), picture, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// crash ends the tab's process, as a browser does that runs out of memory.
+func (b *tab) crash() {
+	b.t.Helper()
+	go func() { _, _ = chromedp.Call(b.ctx, page.Crash, cdp.Empty{}) }() // whoever could answer is gone
 }

@@ -38,6 +38,7 @@ export class Engine {
   private wake: () => void = () => undefined;
   private listening: AbortController | undefined;
   private connected = false;
+  private opening: Promise<string> | undefined;
 
   constructor(
     private settings: Settings,
@@ -268,8 +269,13 @@ export class Engine {
     return s && s.expires > Date.now() + 60_000 ? s : undefined;
   }
 
-  /** token opens a session, renews it when half its time is over, or when the visitor is somebody by now. */
-  private async token(): Promise<string> {
+  /** token is the session's. Only one is ever being opened: two at once would be two visitors. */
+  private token(): Promise<string> {
+    return (this.opening ??= this.openSession().finally(() => (this.opening = undefined)));
+  }
+
+  /** openSession opens one, or renews it when half its time is over, or when the visitor is somebody by now. */
+  private async openSession(): Promise<string> {
     const old = await this.session();
     const said = (await this.store.get<Record<string, string>>('profile')) ?? {};
     const profile = JSON.stringify(said);
@@ -412,6 +418,7 @@ export class Engine {
       if (!(e instanceof Refusal) || e.status === 429) throw e;
       if (e.status === 401) {
         await this.store.put('session', undefined);
+        this.renew(); // the stream must be the new visitor's too
         throw e;
       }
       await this.store.update({ ...item, failed: e.code });

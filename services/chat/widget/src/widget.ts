@@ -13,6 +13,8 @@ export type EventName = 'ready' | 'open' | 'close' | 'message' | 'sent' | 'unrea
 export class Widget {
   private view: View;
   private engine: Engine | undefined;
+  private begun: (e: Engine) => void = () => undefined;
+  private beginning = new Promise<Engine>((resolve) => (this.begun = resolve)); // a browser's database takes its time to open
   private heard = new Set<string>(); // positions of messages that the page was told of
   private first = true;
   private counted = -1;
@@ -22,7 +24,7 @@ export class Widget {
     this.view = new View(settings, this.language(), {
       open: () => this.open(),
       close: () => this.close(),
-      send: (text) => void this.engine?.send(text).then(() => this.emit('sent', { text })),
+      send: (text) => void this.beginning.then((e) => e.send(text)).then(() => this.emit('sent', { text })),
       retry: (id) => void this.engine?.retry(id),
       discard: (id) => void this.engine?.discard(id),
       older: () => this.engine?.older(),
@@ -43,6 +45,7 @@ export class Widget {
       this.settings, store, () => this.changed(), (code) => this.emit('error', { code }), () => this.end(),
     );
     await this.engine.start();
+    this.begun(this.engine);
     if (this.view.isOpen) this.engine.want();
     this.emit('ready', {});
   }
@@ -68,12 +71,12 @@ export class Widget {
   }
 
   identify(p: Profile): void {
-    void this.engine?.identify(p);
+    void this.beginning.then((e) => e.identify(p));
   }
 
   /** shutdown takes the widget off the page and forgets the visitor, in all tabs. */
   async shutdown(): Promise<void> {
-    await this.engine?.forget();
+    await (await this.beginning).forget();
     this.end();
   }
 
