@@ -184,8 +184,8 @@ func TestWhatIsHeldGoesTogether(t *testing.T) {
 		wrote("")
 		time.Sleep(2500 * time.Millisecond) //nolint:forbidigo // the bubble's clock: nobody waits
 		synctest.Wait()
+		s.Hold() // and what the heartbeats wrote is ours to read
 		wrote("id: " + at(7).String() + "\n\n: \n\n")
-		s.Hold()
 		large := []byte(strings.Repeat("x", 20<<10))
 		_ = s.Send("8", "", large)
 		if w.Body.Len() < len(large) {
