@@ -99,6 +99,7 @@ type agentRow struct {
 	Email       string   `json:"email"`
 	Role        string   `json:"role"`
 	Presence    string   `json:"presence"`
+	Connected   bool     `json:"connected"`
 	Capacity    int      `json:"capacity"`
 	Skills      []string `json:"skills"`
 	Deactivated bool     `json:"deactivated"`
