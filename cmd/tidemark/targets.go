@@ -26,6 +26,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/intake"
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/run"
+	"github.com/tidemark-desk/tidemark/internal/typing"
 	"github.com/tidemark-desk/tidemark/internal/web"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/customers"
@@ -64,6 +65,7 @@ type desk struct {
 	loop      *command.Loop
 	directory *directory.Directory
 	intake    *intake.Intake
+	typing    *typing.Hub
 	eraser    *erasure.Eraser
 
 	migrated chan struct{} // closed once the database has the engine's tables
@@ -98,8 +100,10 @@ func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err 
 	d.loop = command.NewLoop(d.log, command.Options{Logger: logger})
 	d.directory = directory.New(d.log, logger.With("part", "directory"))
 	d.intake = intake.New(d.loop, d.directory)
+	d.typing = typing.New(d.log.Conn())
 	d.eraser = erasure.New(d.log, d.loop, d.directory)
 	d.group.Go("directory", d.directory.Run)
+	d.group.Go("typing", d.typing.Run)
 	if c.has("api") || c.has("projections") || c.has("routing") || c.has("workflow") {
 		if err = d.openDatabase(ctx); err != nil {
 			return nil, err
@@ -311,7 +315,7 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 		return err
 	}
 	s := chat.New(chat.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Typing: d.typing,
 		Logger:  d.logger.With("part", "chat"),
 		Proxies: proxies,
 		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
@@ -328,7 +332,7 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 	freshness := projections.NewFreshness(d.reads, d.log)
 	finder := &search.Client{Conn: d.log.Conn()}
 	s, err := api.New(api.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Typing: d.typing, Eraser: d.eraser,
 		Reads: api.Reads{
 			Inbox:     inbox.NewReader(d.reads),
 			Timeline:  timeline.NewReader(d.reads),

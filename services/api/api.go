@@ -28,6 +28,7 @@ type Deps struct {
 	Loop        *command.Loop
 	Directory   Directory
 	Intake      Intake
+	Typing      Typing // nil: nobody is seen typing
 	Eraser      Eraser
 	Reads       Reads
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
@@ -96,6 +97,7 @@ func New(d Deps) (*Service, error) {
 func (s *Service) register() {
 	s.registerConversations()
 	s.registerMessages()
+	s.registerTyping()
 	s.registerWork()
 	s.registerCustomers()
 	s.registerErasure()

@@ -71,6 +71,9 @@ func (s *Service) stream(ctx context.Context, in *StreamInput) (*huma.StreamResp
 	return &huma.StreamResponse{Body: func(hctx huma.Context) {
 		r, w := humago.Unwrap(hctx)
 		err := s.streams.Serve(w, r, func() error { return s.stillWorks(c) }, func(ctx context.Context, out *web.Stream) error {
+			if in.Kind == "" || in.Kind == events.KindConversation {
+				defer s.showTyping(out, c, in.Conversation)()
+			}
 			return s.Log.Tail(ctx, filter, after, nil, func(e events.Recorded) error { return s.send(out, e) })
 		})
 		if err != nil {
