@@ -30,6 +30,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/presence"
 	"github.com/tidemark-desk/tidemark/internal/run"
+	"github.com/tidemark-desk/tidemark/internal/typing"
 	"github.com/tidemark-desk/tidemark/internal/web"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/customers"
@@ -71,6 +72,7 @@ type desk struct {
 	loop      *command.Loop
 	directory *directory.Directory
 	intake    *intake.Intake
+	typing    *typing.Hub
 	files     *attachment.Files
 	eraser    *erasure.Eraser
 
@@ -106,6 +108,8 @@ func openDesk(ctx context.Context, c config, logger *slog.Logger) (_ *desk, err 
 	d.loop = command.NewLoop(d.log, command.Options{Logger: logger})
 	d.directory = directory.New(d.log, logger.With("part", "directory"))
 	d.intake = intake.New(d.loop, d.directory)
+	d.typing = typing.New(d.log.Conn())
+	d.group.Go("typing", d.typing.Run)
 	if c.has("api") || c.has("chat") || c.has("projections") { // take and show files, or end erasures
 		if err = d.openFiles(); err != nil {
 			return nil, err
@@ -352,7 +356,7 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 		return err
 	}
 	s := chat.New(chat.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Files: d.files,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Typing: d.typing, Files: d.files,
 		Logger:  d.logger.With("part", "chat"),
 		Proxies: proxies,
 		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
@@ -379,7 +383,8 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 	freshness := projections.NewFreshness(d.reads, d.log)
 	finder := &search.Client{Conn: d.log.Conn()}
 	s, err := api.New(api.Deps{
-		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Eraser: d.eraser, Presence: there, Files: d.files,
+		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Typing: d.typing, Eraser: d.eraser,
+		Presence: there, Files: d.files,
 		Reads: api.Reads{
 			Inbox:     inbox.NewReader(d.reads),
 			Timeline:  timeline.NewReader(d.reads),

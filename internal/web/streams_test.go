@@ -181,7 +181,7 @@ func TestWhatIsHeldGoesTogether(t *testing.T) {
 		wrote("id: 5\ndata: 3\n\n")
 		s.Passed(at(6))
 		wrote("")
-		s.Passed(at(7)) // behind what was read here, for the race detector
+		s.Passed(at(7))                     // behind what was read here, for the race detector
 		time.Sleep(2500 * time.Millisecond) //nolint:forbidigo // the bubble's clock: nobody waits
 		synctest.Wait()
 		s.Hold() // and what the heartbeats wrote is ours to read

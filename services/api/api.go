@@ -28,6 +28,7 @@ type Deps struct {
 	Loop        *command.Loop
 	Directory   Directory
 	Intake      Intake
+	Typing      Typing // nil: nobody is seen typing
 	Eraser      Eraser
 	Presence    Presence // nil: streams say nothing of who is at their desk
 	Files       Files    // nil: nothing can be attached
@@ -101,6 +102,7 @@ func (s *Service) register() {
 	s.registerConversations()
 	s.registerMessages()
 	s.registerAttachments()
+	s.registerTyping()
 	s.registerWork()
 	s.registerCustomers()
 	s.registerErasure()

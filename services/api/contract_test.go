@@ -68,6 +68,7 @@ func bodies(t tenant) map[string]any {
 		"set-status":             map[string]any{"status": "open"},
 		"set-priority":           map[string]any{"priority": "high"},
 		"set-queue":              map[string]any{"queue_id": "q"},
+		"set-read":               map[string]any{"message_id": "m"},
 		"set-subject":            map[string]any{"subject": "another"},
 		"set-attributes":         map[string]any{"a": 1},
 		"create-customer":        map[string]any{"name": "Kim", "email": "kim@example.com"},
@@ -210,9 +211,10 @@ func TestOperationsDocumentTheirProblems(t *testing.T) {
 			}
 		}
 		header := slices.ContainsFunc(op.Parameters, func(p struct{ Name, In string }) bool { return p.Name == "Idempotency-Key" && p.In == "header" })
-		// What an operator asks of projections, an import and a file are idempotent by what they name or are: a key would
+		// What an operator asks of projections, an import and a file are idempotent by what they name or are, and typing is not kept: a key would
 		// mean nothing.
-		byItself := strings.HasPrefix(path, "/v1/admin/") && path != "/v1/admin/orgs" || op.OperationID == "upload-attachment"
+		byItself := strings.HasPrefix(path, "/v1/admin/") && path != "/v1/admin/orgs" || op.OperationID == "upload-attachment" ||
+			strings.HasSuffix(path, "/typing")
 		if promised := slices.Contains(op.Codes, "idempotency_key_reused"); header != (method != "GET" && !byItself) || promised != header {
 			t.Errorf("%s %s: takes an Idempotency-Key %v, refuses its reuse %v", method, path, header, promised)
 		}
@@ -227,8 +229,8 @@ func TestIdempotencyKeys(t *testing.T) {
 	id := b.open(b.acme, "hello")
 	n := 0
 	b.spec().each(map[string]string{"name": "inbox", "key": "x"}, func(method, path string, op specEntry) {
-		if method != "POST" || strings.Contains(path, "/admin/") || op.OperationID == "upload-attachment" {
-			return // what operators ask of the projections, and a file, are idempotent by themselves
+		if method != "POST" || strings.Contains(path, "/admin/") || op.OperationID == "upload-attachment" || strings.HasSuffix(path, "/typing") {
+			return // what operators ask of the projections, and a file, are idempotent by themselves, and typing is not kept
 		}
 		n++
 		at := strings.ReplaceAll(path, "{id}", id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,9 @@ func (s *Service) stream(ctx context.Context, in *StreamInput) (*huma.StreamResp
 			}
 			if err := out.Begin(s.Log.Position(events.Aggregate{Org: c.OrgID}, after)); err != nil {
 				return err
+			}
+			if in.Assignee == "" && in.Queue == "" && slices.Contains(filter.Kinds, events.KindConversation) {
+				defer s.showTyping(out, c, in.Conversation)()
 			}
 			out.Hold() // what was missed goes together
 			return s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error {

@@ -25,6 +25,7 @@ func (s *Service) registerWork() {
 	add(s, put("set-status", "status", "Open, snooze or close a conversation", "conversation_closed", "conversation_snoozed", "snooze_invalid"), s.setStatus)
 	add(s, put("set-priority", "priority", "Set the priority"), s.setPriority)
 	add(s, put("set-queue", "queue", "Put a conversation in a queue", "conversation_closed"), s.setQueue)
+	add(s, put("set-read", "read", "Say that you have read everything up to a message", "message_not_found"), s.setRead)
 	add(s, put("set-subject", "subject", "Set the subject line"), s.setSubject)
 	add(s, put("add-tag", "tags/{tag}", "Put a tag on", "tag_invalid", "conversation_tags_full"), s.addTag)
 	add(s, operation{
@@ -111,6 +112,18 @@ func (s *Service) setQueue(ctx context.Context, in *SetQueue) (*Written[Done], e
 		return s.refuse(ctx, in.ChangeConversation, in.Body, wrong("body.queue_id", "is no queue that takes conversations"))
 	}
 	return s.change(ctx, in.ChangeConversation, in.Body, conversation.Queue{QueueID: in.Body.QueueID, Reason: in.Body.Reason})
+}
+
+// SetRead is the input of a read mark. It never goes back.
+type SetRead struct {
+	ChangeConversation
+	Body struct {
+		MessageID string `json:"message_id" minLength:"1" maxLength:"64"`
+	}
+}
+
+func (s *Service) setRead(ctx context.Context, in *SetRead) (*Written[Done], error) {
+	return s.change(ctx, in.ChangeConversation, in.Body, conversation.MarkRead{Reader: callerOf(ctx).actor(), MessageID: in.Body.MessageID})
 }
 
 // SetSubject is the input of a new subject line.

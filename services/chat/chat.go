@@ -48,6 +48,7 @@ type Deps struct {
 	Directory Directory
 	Intake    Intake
 	Files     Files            // nil: nothing can be attached
+	Typing    Typing           // nil: nobody is seen typing
 	Logger    *slog.Logger     // nil: nothing is logged
 	Clock     func() time.Time // nil: time.Now
 	Lifetime  time.Duration    // of a session; zero: 24 h
@@ -111,6 +112,7 @@ func New(d Deps) *Service {
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
 	mux.HandleFunc("GET /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.listConversations))))
 	mux.HandleFunc("POST /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.startConversation))))
+	mux.HandleFunc("POST /chat/v1/typing", s.answer(s.inTime(s.visitor(s.visitorTypes))))
 	mux.HandleFunc("POST /chat/v1/read", s.answer(s.inTime(s.visitor(s.markRead))))
 	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))

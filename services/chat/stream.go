@@ -68,6 +68,7 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
 		defer cancel()
+		defer s.showTyping(out, v)()
 		out.Hold() // what was missed goes together
 		err := s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error {
 			if mark, ok := e.Event.(events.ConversationReadUpTo); ok {
