@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,13 +20,23 @@ type channelCommand struct {
 
 // channelRow is one channel of the API.
 type channelRow struct {
-	ID       string   `json:"id"`
-	Type     string   `json:"type"`
-	Name     string   `json:"name"`
-	SiteKey  string   `json:"site_key,omitempty"`
-	Origins  []string `json:"origins"`
-	Disabled bool     `json:"disabled"`
+	ID               string         `json:"id"`
+	Type             string         `json:"type"`
+	Name             string         `json:"name"`
+	SiteKey          string         `json:"site_key,omitempty"`
+	Origins          []string       `json:"origins"`
+	Disabled         bool           `json:"disabled"`
+	IdentityVersion  int            `json:"identity_version"`
+	IdentityRequired bool           `json:"identity_required"`
+	Survey           *channelSurvey `json:"survey"`
 	channelSettings
+}
+
+// channelSurvey is whether its visitors are asked how it went.
+type channelSurvey struct {
+	Enabled           bool   `json:"enabled"`
+	Question          string `json:"question"`
+	ExpiresAfterHours int    `json:"expires_after_hours"`
 }
 
 func (c channelRow) state() string {
@@ -40,6 +51,24 @@ func (c channelRow) origins() string {
 		return "any"
 	}
 	return strings.Join(c.Origins, " ")
+}
+
+// identity tells whether sites prove who their visitors are.
+func (c channelRow) identity() string {
+	switch {
+	case c.IdentityRequired:
+		return "required"
+	case c.IdentityVersion > 0:
+		return "proven or anonymous"
+	}
+	return "anonymous"
+}
+
+func (c channelRow) survey() string {
+	if c.Survey == nil || !c.Survey.Enabled {
+		return "off"
+	}
+	return fmt.Sprintf("on, for %d h", c.Survey.ExpiresAfterHours)
 }
 
 type channelList struct {
@@ -77,7 +106,8 @@ func (c *channelShow) Run(ctx context.Context, p *printer) error {
 	}
 	rows := [][]string{{"id", row.ID}, {"type", row.Type}, {"name", row.Name}, {"state", row.state()}}
 	if row.SiteKey != "" {
-		rows = append(rows, []string{"site key", row.SiteKey}, []string{"origins", row.origins()})
+		rows = append(rows, []string{"site key", row.SiteKey}, []string{"origins", row.origins()},
+			[]string{"identity", row.identity()}, []string{"survey", row.survey()})
 	}
 	return p.table([]string{"FIELD", "VALUE"}, append(rows, row.rows()...))
 }

@@ -73,6 +73,8 @@ func TestEveryEventIsConsidered(t *testing.T) {
 	t.Parallel()
 	unsearchable := map[string]bool{
 		"conversation.attributes_set.v1": true, "conversation.read_up_to.v1": true, "conversation.absorbed.v1": true,
+		"conversation.survey_requested.v1": true, "conversation.survey_answered.v1": true, "conversation.survey_excused.v1": true,
+		"conversation.survey_expired.v1": true,
 	}
 	for _, info := range events.Types() {
 		if info.Kind != events.KindConversation || !info.Current {
