@@ -13,11 +13,11 @@ import (
 // TestChannelCommand answers as a server does, and looks at what is asked, printed, and ended with.
 func TestChannelCommand(t *testing.T) {
 	t.Parallel()
-	const site = `{"id":"site","type":"chat","name":"Site","site_key":"sk","origins":["https://acme.example"],"disabled":false,"greeting":"Hello\nyou",` +
+	const site = `{"id":"site","type":"chat","name":"Site","site_key":"sk","origins":["https://acme.example"],"disabled":false,"identity_version":2,"identity_required":true,"survey":{"enabled":true,"question":"","expires_after_hours":48},"greeting":"Hello\nyou",` +
 		`"theme":{"colour":"#ff0000","position":"left","mode":"dark"},"languages":{"languages":["de","en"],"default":"de"},` +
 		`"pre_chat_form":{"fields":[{"name":"email","input":"email","required":true}]},` +
 		`"office_hours":{"timezone":"Europe/Berlin","weekly":[{"day":"monday","from":"09:00","to":"17:00"}]},"away_text":""}`
-	const mail = `{"id":"mail","type":"email","name":"Mail","origins":[],"disabled":true}`
+	const mail = `{"id":"mail","type":"email","name":"Mail","origins":[],"disabled":true,"identity_version":0,"identity_required":false,"survey":null}`
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -29,7 +29,7 @@ func TestChannelCommand(t *testing.T) {
 	}{
 		{"list", nil, 200, `{"items":[` + site + `,` + mail + `],"links":{}}`, []string{"GET /v1/channels "}, exitOK, []string{"SITE KEY", "https://acme.example", "disabled"}},
 		{"list for programs", []string{"list", "--json"}, 200, `{"items":[` + site + `,` + mail + `],"links":{}}`, []string{"GET /v1/channels "}, exitOK, []string{site + "\n" + mail + "\n"}},
-		{"show", []string{"show", "site"}, 200, site, []string{"GET /v1/channels/site "}, exitOK, []string{"Hello you", "#ff0000 left dark", "de en, default de", "email (email), required", "monday 09:00-17:00 Europe/Berlin"}},
+		{"show", []string{"show", "site"}, 200, site, []string{"GET /v1/channels/site "}, exitOK, []string{"Hello you", "#ff0000 left dark", "de en, default de", "email (email), required", "monday 09:00-17:00 Europe/Berlin", "required", "on, for 48 h"}},
 		{"show for programs", []string{"show", "site", "--json"}, 200, site, []string{"GET /v1/channels/site "}, exitOK, []string{site + "\n"}},
 		{
 			"create",
