@@ -11,8 +11,10 @@ import (
 
 func TestProperties(t *testing.T) {
 	t.Parallel()
+	again := asked // about the second closing; the first is still owed
+	again.Closing = 2
 	domaintest.Check(t, domaintest.Aggregate[conversation.State, conversation.Command]{
-		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide, Given: done(asked),
+		Kind: events.KindConversation, Evolve: conversation.Evolve, Decide: conversation.Decide, Given: done(reopened, closed, again),
 		Commands: []conversation.Command{
 			conversation.Open{},
 			conversation.ReceiveMessage{},
