@@ -20,7 +20,7 @@ func TestErasure(t *testing.T) {
 	args := []string{"--postgres", testkit.Postgres(t)}
 	s := serve(t, args...)
 	s.OK(t, "PUT", "/v1/agents/me/presence", map[string]any{"presence": "online"})
-	personal := []string{"berg", "confession", "4930901820", "30 901820"}
+	personal := []string{"berg", "confession", "4930901820"}
 
 	// Ann writes over the chat, Zoe by email, in two conversations; Bob stays.
 	session := s.With("").OK(t, "POST", "/chat/v1/sessions", map[string]any{"site_key": "demo-site", "name": "Ann Berg", "email": "ann.berg@example.com"})

