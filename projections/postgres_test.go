@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
@@ -133,6 +134,9 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 // await waits until a projection has applied the whole log.
 func await(tb testing.TB, pool *pgxpool.Pool, l Log, name string) {
 	tb.Helper()
+	if stored, ok := l.(*eventlog.Log); ok {
+		testkit.Head(tb, stored) // by now it has heard all that was written
+	}
 	f := NewFreshness(pool, l)
 	for p := range l.Partitions() {
 		err := f.Await(tb.Context(), name, events.Position{Incarnation: l.Incarnation(), Partition: p, Sequence: l.HeadOf(p)}, 30*time.Second)

@@ -374,7 +374,7 @@ func TestLedgerTellsWhoIsBehind(t *testing.T) {
 	if r.Total != 0 || len(r.Behind) != 2 || len(r.Rows[0].Sides) != 0 {
 		t.Fatalf("%+v", r)
 	}
-	if late := r.Behind[0]; late.Model != "timeline" || late.LagEvents != b.log.Head() || !strings.Contains(late.Problem, "not been applied") {
+	if late := r.Behind[0]; late.Model != "timeline" || late.LagEvents != testkit.Head(t, b.log) || !strings.Contains(late.Problem, "not been applied") {
 		t.Errorf("%+v", late)
 	}
 	if away := r.Behind[1]; away.Model != "search" || !strings.Contains(away.Problem, "not available") {

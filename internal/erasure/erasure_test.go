@@ -162,14 +162,14 @@ func TestErase(t *testing.T) {
 		}
 	}
 	m := command.Meta{ID: "cmd", Digest: "d", Actor: events.Actor{Type: events.ActorAgent, ID: "ann"}}
-	before := b.log.Head()
+	before := testkit.Head(t, b.log)
 	got := b.erase(zoe, m)
 	if err := b.log.Wait(t.Context(), got.Position.Sequence-1); err != nil {
 		t.Fatal(err)
 	}
 	// Four claims are released, three customers have tombstones, and the last event of the batch is zoe's.
-	if got.Done || got.CustomerID != zoe || got.Position.Sequence != before+7 || b.log.Head() != before+7 {
-		t.Errorf("%+v after %d, the log ends at %d", got, before, b.log.Head())
+	if got.Done || got.CustomerID != zoe || got.Position.Sequence != before+7 || testkit.Head(t, b.log) != before+7 {
+		t.Errorf("%+v after %d, the log ends at %d", got, before, testkit.Head(t, b.log))
 	}
 	for _, id := range []string{older, old, zoe} {
 		list := b.read(events.KindCustomer, id)

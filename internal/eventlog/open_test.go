@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 func openError(t *testing.T, c eventlog.Config) string {
@@ -117,7 +118,11 @@ func TestForeignStreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.spoil(&config)
-			if _, err := js.CreateStream(t.Context(), config); err != nil {
+			// The server deletes the old one's files in its own time, and makes no new ones meanwhile.
+			if err := testkit.Eventually(t.Context(), "the stream is made anew", func() error {
+				_, err := js.CreateStream(t.Context(), config)
+				return err
+			}); err != nil {
 				t.Fatal(err)
 			}
 			wantText(t, openError(t, eventlog.Config{URL: url}), c.want)

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
@@ -19,4 +20,13 @@ func Log(tb testing.TB) *eventlog.Log {
 		}
 	})
 	return l
+}
+
+// Head is where the log ends, with everything that was acknowledged before the call: a log's own Head is what it has heard.
+func Head(tb testing.TB, l *eventlog.Log) uint64 {
+	tb.Helper()
+	if err := l.Sync(context.WithoutCancel(tb.Context())); err != nil { // also for what looks when the test has ended
+		tb.Fatalf("find the end of the log: %v", err)
+	}
+	return l.Head()
 }

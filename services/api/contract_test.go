@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/services/api"
 )
@@ -161,8 +162,8 @@ func TestAnotherOrg(t *testing.T) {
 			t.Errorf("%s shows %v", list, items)
 		}
 	}
-	if b.log.Head() != head {
-		t.Errorf("the log has %d new events", b.log.Head()-head)
+	if testkit.Head(t, b.log) != head {
+		t.Errorf("the log has %d new events", testkit.Head(t, b.log)-head)
 	}
 }
 
@@ -258,7 +259,7 @@ func TestIdempotencyKeys(t *testing.T) {
 			t.Errorf("another site key: %s, %s", first.raw, again.raw)
 		}
 		if b.settled(again.str("position")) != head {
-			t.Errorf("%s: a repeated request added %d events", path, b.log.Head()-head)
+			t.Errorf("%s: a repeated request added %d events", path, testkit.Head(t, b.log)-head)
 		}
 		another := map[string]any{}
 		maps.Copy(another, body.(map[string]any))

@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/customer"
 	"github.com/tidemark-desk/tidemark/internal/erasure"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 func TestEraseCustomer(t *testing.T) {
@@ -51,8 +52,8 @@ func TestEraseCustomer(t *testing.T) {
 	b.refused(409, "idempotency_key_reused", "POST", "/v1/conversations", b.acme.adminKey, map[string]any{
 		"channel": "email", "customer": map[string]any{"id": id}, "message": map[string]any{"text": "hello"},
 	}, "Idempotency-Key", "forget zoe")
-	if b.log.Head() != head {
-		t.Errorf("asking again added %d events", b.log.Head()-head)
+	if testkit.Head(t, b.log) != head {
+		t.Errorf("asking again added %d events", testkit.Head(t, b.log)-head)
 	}
 	if now := b.ok(200, "GET", at+"/erasure", b.acme.adminKey, nil); string(now.raw) != string(first.raw) {
 		t.Errorf("%s, was %s", now.raw, first.raw)

@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/intake"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/internal/web"
 	"github.com/tidemark-desk/tidemark/projections/inbox"
 	"github.com/tidemark-desk/tidemark/services/api"
@@ -87,7 +88,7 @@ func TestHostile(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if now := b.log.Head(); now != head {
+		if now := testkit.Head(t, b.log); now != head {
 			t.Errorf("refused requests left %d events", now-head)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/aggregates"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/queue"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 // TestRetriesOutliveTheConfiguration: what was done once answers as the first time for ever, also when the agent, queue
@@ -70,7 +71,7 @@ func TestRetriesOutliveTheConfiguration(t *testing.T) {
 		b.refused(r.status, r.code, r.method, r.path, admin, r.body, "Idempotency-Key", r.name+" for the first time")
 		b.refused(r.status, r.code, r.method, r.path, admin, r.body)
 	}
-	if b.log.Head() != head {
-		t.Errorf("the retries added %d events", b.log.Head()-head)
+	if testkit.Head(t, b.log) != head {
+		t.Errorf("the retries added %d events", testkit.Head(t, b.log)-head)
 	}
 }

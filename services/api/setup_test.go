@@ -235,7 +235,7 @@ func (b *bundle) settled(position string) uint64 {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return b.log.Head()
+	return testkit.Head(b.t, b.log)
 }
 
 // open opens a conversation for the tenant and gives its id.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/services/api"
 )
 
@@ -81,7 +82,7 @@ func (b *bundle) marks(key, query string) func(least uint64) string {
 func TestStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	start := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: "x"}, b.log.Head()).String()
+	start := b.log.Position(events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: "x"}, testkit.Head(t, b.log)).String()
 	foreign := b.open(b.other, "a secret of other")
 	id := b.open(b.acme, "hello")
 	b.ok(201, "POST", "/v1/keys", b.acme.adminKey, map[string]any{"name": "never streamed", "agent_id": "me"})

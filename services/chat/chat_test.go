@@ -527,7 +527,7 @@ func TestHostile(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	token := b.session(`{"site_key":"site_acme"}`)
-	head := b.log.Head()
+	head := testkit.Head(t, b.log)
 	for name, c := range map[string]struct {
 		method, path, token, body string
 		header                    []string
@@ -576,7 +576,7 @@ func TestHostile(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if now := b.log.Head(); now != head {
+		if now := testkit.Head(t, b.log); now != head {
 			t.Errorf("refused requests left %d events", now-head)
 		}
 	})

@@ -68,15 +68,15 @@ func TestAnErasureEnds(t *testing.T) {
 	p.stop()
 	b := *p.bench
 	b.database = database(t)
-	head := b.log.Head()
+	head := testkit.Head(t, b.log)
 	p = b.process()
 	if err := p.erase(s.zoe); err != nil {
 		t.Fatal(err)
 	}
 	p.done(s.zoe)
 	p.idle()
-	if p.check(s); b.log.Head() != head {
-		t.Errorf("%d more events", b.log.Head()-head)
+	if p.check(s); testkit.Head(t, b.log) != head {
+		t.Errorf("%d more events", testkit.Head(t, b.log)-head)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 // commands fails when any command of routing appears in the log more than once.
@@ -47,10 +48,10 @@ func TestRestartsDoNothingTwice(t *testing.T) {
 		t.Errorf("bob has %d, %d wait", f.has("bob"), f.has(""))
 	}
 
-	before := o.log.Head()
+	before := testkit.Head(t, o.log)
 	p = o.start()
 	o.settle(p)
-	if after := o.log.Head(); after != before {
+	if after := testkit.Head(t, o.log); after != before {
 		t.Errorf("a restart with nothing to do wrote %d events", after-before)
 	}
 }
@@ -71,12 +72,12 @@ func TestReplayDoesNothingTwice(t *testing.T) {
 	o.settle(p)
 	p.stop()
 
-	before := o.log.Head()
+	before := testkit.Head(t, o.log)
 	o.database = database(t)
 	p = o.start()
 	f := o.settle(p)
 	f.commands(t)
-	if after := o.log.Head(); after != before {
+	if after := testkit.Head(t, o.log); after != before {
 		t.Errorf("the replay wrote %d events: %v", after-before, f.History[len(f.History)-1])
 	}
 }

@@ -259,7 +259,7 @@ func (o *office) settle(p *process) floor {
 	defer cancel()
 	fresh := projections.NewFreshness(p.pool, o.log)
 	for {
-		head := o.log.Head()
+		head := testkit.Head(o, o.log)
 		for partition := range o.log.Partitions() {
 			at := events.Position{Incarnation: o.log.Incarnation(), Partition: partition, Sequence: o.log.HeadOf(partition)}
 			if err := fresh.Await(ctx, routing.Name, at, time.Minute); err != nil {
@@ -267,7 +267,7 @@ func (o *office) settle(p *process) floor {
 			}
 		}
 		o.idle(ctx, p)
-		if o.log.Head() == head {
+		if testkit.Head(o, o.log) == head {
 			break
 		}
 	}

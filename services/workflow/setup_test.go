@@ -143,7 +143,7 @@ func (b *bench) settle(p *process) []events.Recorded {
 	defer cancel()
 	fresh := projections.NewFreshness(p.pool, b.log)
 	for {
-		head := b.log.Head()
+		head := testkit.Head(b, b.log)
 		for partition := range b.log.Partitions() {
 			at := events.Position{Incarnation: b.log.Incarnation(), Partition: partition, Sequence: b.log.HeadOf(partition)}
 			if err := fresh.Await(ctx, workflow.Name, at, time.Minute); err != nil {
@@ -151,7 +151,7 @@ func (b *bench) settle(p *process) []events.Recorded {
 			}
 		}
 		b.idle(ctx, p)
-		if b.log.Head() == head {
+		if testkit.Head(b, b.log) == head {
 			break
 		}
 	}

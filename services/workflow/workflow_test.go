@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/rule"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/services/workflow"
 )
 
@@ -102,13 +103,13 @@ func TestAReplayDecidesNoStepAnew(t *testing.T) {
 
 	b.do("tagged", conversation.Untag{Tag: "money", Reason: "by_hand"})
 	b.do("full", conversation.Untag{Tag: "tag0", Reason: "by_hand"})
-	before := b.log.Head()
+	before := testkit.Head(t, b.log)
 	b.database = database(t)
 	p = b.start(workflow.Limits{})
 	all = b.settle(p)
 	same(t, "steps after the replay", steps(all), []string{"tagged wrote We look into it."})
 	same(t, "runs after the replay", b.runs(p), want)
-	if after := b.log.Head(); after != before {
+	if after := testkit.Head(t, b.log); after != before {
 		t.Errorf("the replay wrote %d events", after-before)
 	}
 }
@@ -185,12 +186,12 @@ func TestOnceWhateverHappens(t *testing.T) {
 
 	// The rule is another one by now; what it was for those events does not change.
 	b.rule("r", rule.Change{Definition: events.RuleDefinition{On: received, Steps: []events.RuleStep{{Tag: "other"}}}})
-	before := b.log.Head()
+	before := testkit.Head(t, b.log)
 	b.database = database(t)
 	p = b.start(workflow.Limits{})
 	check(p)
 	same(t, "runs after the replay", b.runs(p), runs)
-	if after := b.log.Head(); after != before {
+	if after := testkit.Head(t, b.log); after != before {
 		t.Errorf("the replay wrote %d events", after-before)
 	}
 }
