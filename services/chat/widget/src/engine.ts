@@ -72,8 +72,8 @@ export class Engine {
     else this.tabs.tell({ say: 'wanted' });
   }
 
-  async send(text: string): Promise<void> {
-    const item: Outgoing = { id: crypto.randomUUID?.() ?? fallbackID(), text, at: new Date().toISOString() };
+  async send(id: string, text: string): Promise<void> {
+    const item: Outgoing = { id, text, at: new Date().toISOString() };
     await this.store.add(item);
     await this.outboxChanged();
     this.want();
@@ -443,7 +443,7 @@ interface Page {
   position?: string;
 }
 
-/** An id for browsers that make none on pages without TLS. */
-function fallbackID(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+/** newID makes a message's id, also in browsers that make none on pages without TLS. */
+export function newID(): string {
+  return crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
 }

@@ -1,6 +1,6 @@
 // One widget on one page: what the page may call, between the view and the conversation.
 
-import { Engine } from './engine';
+import { Engine, newID } from './engine';
 import { choose, type Language } from './languages';
 import { unread, type Message } from './model';
 import type { Profile, Settings } from './settings';
@@ -16,6 +16,7 @@ export class Widget {
   private begun: (e: Engine) => void = () => undefined;
   private beginning = new Promise<Engine>((resolve) => (this.begun = resolve)); // a browser's database takes its time to open
   private heard = new Set<string>(); // positions of messages that the page was told of
+  private written = new Set<string>(); // ids of what was written on this page
   private first = true;
   private counted = -1;
   private linked = '';
@@ -24,7 +25,7 @@ export class Widget {
     this.view = new View(settings, this.language(), {
       open: () => this.open(),
       close: () => this.close(),
-      send: (text) => void this.beginning.then((e) => e.send(text)).then(() => this.emit('sent', { text })),
+      send: (text) => void this.send(text),
       retry: (id) => void this.engine?.retry(id),
       discard: (id) => void this.engine?.discard(id),
       older: () => this.engine?.older(),
@@ -98,6 +99,13 @@ export class Widget {
     void this.engine?.store.put('sound', sound);
   }
 
+  private async send(text: string): Promise<void> {
+    const id = newID();
+    this.written.add(id);
+    await (await this.beginning).send(id, text);
+    this.emit('sent', { id, text });
+  }
+
   /** look marks as seen what can be seen. */
   private look = (): void => {
     if (this.view.isOpen && !document.hidden) this.engine?.seen();
@@ -115,13 +123,15 @@ export class Widget {
     if (m.link !== this.linked) this.emit('state', { state: (this.linked = m.link) });
   }
 
-  /** arrivals tells of messages that are new since the page was opened. */
+  /**
+   * arrivals tells of messages that are new since the page was opened. What the visitor has just written is new, even if
+   * it is in the first history already.
+   */
   private arrivals(messages: Message[], seen: string): void {
-    const fresh = messages.filter((x) => !this.heard.has(x.position));
-    fresh.forEach((x) => this.heard.add(x.position));
     const atFirst = this.first;
+    const fresh = messages.filter((x) => !this.heard.has(x.position) && (!atFirst || (x.from === 'you' && this.written.has(x.id))));
+    messages.forEach((x) => this.heard.add(x.position));
     if (this.engine?.model.loaded) this.first = false;
-    if (atFirst) return;
     const last = fresh.filter((x) => x.from !== 'you').pop();
     for (const x of fresh) this.emit('message', { id: x.id, from: x.from, text: x.text, at: x.created_at });
     if (!last || last.position === seen) return;
