@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/domain/channel"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 // userHash is what a site makes of an external id.
@@ -174,12 +175,12 @@ func TestAnonymousThenIdentified(t *testing.T) {
 	if err := b.log.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	head := b.log.Head()
+	head := testkit.Head(t, b.log)
 	if again := b.identified("u1", anonymous.str("token")); again.str("conversation_id") != anonymous.str("conversation_id") {
 		t.Errorf("%s", again.raw)
 	}
 	b.identified("u1", token)
-	if now := b.log.Head(); now != head {
+	if now := testkit.Head(t, b.log); now != head {
 		t.Errorf("identifying again left %d events", now-head)
 	}
 	all, err := b.log.Read(t.Context(), events.Aggregate{Org: "acme", Kind: events.KindConversation, ID: anonymous.str("conversation_id")}, 0)

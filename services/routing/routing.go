@@ -24,7 +24,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
@@ -62,15 +61,8 @@ type Deps struct {
 	BurstWindow time.Duration
 }
 
-// Service is routing in this process.
-type Service struct {
-	runner    *projections.Runner
-	performer *projections.Performer
-	rebuilder *projections.Rebuilder
-}
-
 // New makes the service; nothing happens before Run.
-func New(d Deps) *Service {
+func New(d Deps) *projections.Service {
 	if d.Clock == nil {
 		d.Clock = time.Now
 	}
@@ -85,29 +77,8 @@ func New(d Deps) *Service {
 		pool: d.Pool, directory: d.Directory, loop: d.Loop, conversations: d.Conversations, logger: d.Logger,
 		clock: d.Clock, burst: d.Burst, window: d.BurstWindow, orgs: map[string]*orgMemory{},
 	}
-	h := handler{}
-	return &Service{
-		runner: projections.NewRunner(projections.RunnerConfig{
-			Name: h.Name(), Kinds: h.Kinds(), Log: d.Log, Sink: projections.NewPostgresSink(d.Pool, h, d.Log),
-			Logger: d.Logger, Registerer: d.Registerer, Pace: d.Pace,
-		}),
-		performer: projections.NewPerformer(projections.PerformerConfig{
-			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Begin: p.begin, Logger: d.Logger,
-		}),
-		rebuilder: projections.NewRebuilder(projections.RebuilderConfig{
-			Pool: d.Pool, Log: d.Log, Handlers: []projections.Handler{h}, Logger: d.Logger, Pace: d.Pace,
-		}),
-	}
+	return projections.NewService(projections.ServiceConfig{
+		Reactor: handler{}, Perform: p.perform, Begin: p.begin, Log: d.Log, Pool: d.Pool,
+		Logger: d.Logger, Registerer: d.Registerer, Pace: d.Pace,
+	})
 }
-
-// Run works until ctx ends, and returns nil then.
-func (s *Service) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.runner.Run(ctx) })
-	g.Go(func() error { return s.performer.Run(ctx) })
-	g.Go(func() error { return s.rebuilder.Run(ctx) })
-	return g.Wait()
-}
-
-// Status of the projection behind routing, by partition.
-func (s *Service) Status() []projections.Status { return s.runner.Status() }

@@ -74,7 +74,7 @@ func conversations(l *command.Loop) *routing.Conversations {
 
 // process is one process with routing: nothing in it is shared with another but the log and the database.
 type process struct {
-	service *routing.Service
+	service *projections.Service
 	pool    *pgxpool.Pool
 	stop    func() // and wait
 }

@@ -155,7 +155,7 @@ func (b *bench) settle(p *process) []string {
 	defer cancel()
 	fresh := projections.NewFreshness(p.pool, b.log)
 	for {
-		head := b.log.Head()
+		head := testkit.Head(b, b.log)
 		for partition := range b.log.Partitions() {
 			at := events.Position{Incarnation: b.log.Incarnation(), Partition: partition, Sequence: b.log.HeadOf(partition)}
 			if err := fresh.Await(ctx, survey.Name, at, time.Minute); err != nil {
@@ -169,7 +169,7 @@ func (b *bench) settle(p *process) []string {
 			}
 			return due == 0
 		})
-		if b.log.Head() == head {
+		if testkit.Head(b, b.log) == head {
 			return surveys(b.history())
 		}
 	}

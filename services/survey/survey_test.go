@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/services/survey"
 )
 
@@ -169,7 +170,7 @@ func TestOnceWhateverHappens(t *testing.T) {
 		same(t, "surveys", got, want...)
 	}
 	check(two)
-	before := b.log.Head()
+	before := testkit.Head(t, b.log)
 	b.rebuild(two)
 	check(two)
 	two.stop()
@@ -183,7 +184,7 @@ func TestOnceWhateverHappens(t *testing.T) {
 	if n := b.intents(p, "kind = 'expire'"); n != 20 {
 		t.Errorf("%d timers were written again, want 20", n)
 	}
-	if after := b.log.Head(); after != before {
+	if after := testkit.Head(t, b.log); after != before {
 		t.Errorf("the replay wrote %d events", after-before)
 	}
 }

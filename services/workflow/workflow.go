@@ -21,7 +21,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
@@ -63,15 +62,8 @@ type Limits struct {
 	Window time.Duration // default an hour
 }
 
-// Service is workflow in this process.
-type Service struct {
-	runner    *projections.Runner
-	performer *projections.Performer
-	rebuilder *projections.Rebuilder
-}
-
 // New makes the service; nothing happens before Run.
-func New(d Deps) *Service {
+func New(d Deps) *projections.Service {
 	if d.Limits.Depth == 0 {
 		d.Limits.Depth = 3
 	}
@@ -81,30 +73,9 @@ func New(d Deps) *Service {
 	if d.Limits.Window == 0 {
 		d.Limits.Window = time.Hour
 	}
-	h := &handler{directory: d.Directory, limits: d.Limits}
 	p := &performer{conversations: d.Conversations, runs: d.Runs}
-	return &Service{
-		runner: projections.NewRunner(projections.RunnerConfig{
-			Name: h.Name(), Kinds: h.Kinds(), Log: d.Log, Sink: projections.NewPostgresSink(d.Pool, h, d.Log),
-			Logger: d.Logger, Registerer: d.Registerer, Pace: d.Pace,
-		}),
-		performer: projections.NewPerformer(projections.PerformerConfig{
-			Projection: h.Name(), Pool: d.Pool, Perform: p.perform, Logger: d.Logger,
-		}),
-		rebuilder: projections.NewRebuilder(projections.RebuilderConfig{
-			Pool: d.Pool, Log: d.Log, Handlers: []projections.Handler{h}, Logger: d.Logger, Pace: d.Pace,
-		}),
-	}
+	return projections.NewService(projections.ServiceConfig{
+		Reactor: &handler{directory: d.Directory, limits: d.Limits}, Perform: p.perform, Log: d.Log, Pool: d.Pool,
+		Logger: d.Logger, Registerer: d.Registerer, Pace: d.Pace,
+	})
 }
-
-// Run works until ctx ends, and returns nil then.
-func (s *Service) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.runner.Run(ctx) })
-	g.Go(func() error { return s.performer.Run(ctx) })
-	g.Go(func() error { return s.rebuilder.Run(ctx) })
-	return g.Wait()
-}
-
-// Status of the projection behind workflow, by partition.
-func (s *Service) Status() []projections.Status { return s.runner.Status() }
