@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/intake"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 )
 
 // personal is what people of the scenes say and are called: none of it may be left.
@@ -67,7 +68,7 @@ func TestAnErasureEnds(t *testing.T) {
 	// Whoever is erased again by another process with an empty database finds nothing to do.
 	p.stop()
 	b := *p.bench
-	b.database = database(t)
+	b.database = reactortest.Database(t)
 	head := testkit.Head(t, b.log)
 	p = b.process()
 	if err := p.erase(s.zoe); err != nil {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/internal/testkit"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 )
 
 // TestInterrupted kills the process at each of its effects on the log in turn, instead of it and right after it. Another
@@ -32,7 +33,7 @@ func TestInterrupted(t *testing.T) {
 				died := p.log.dead.Load()
 				p.stop()
 				if mode.lost {
-					b.database = database(t)
+					b.database = reactortest.Database(t)
 				}
 				p = b.process()
 				if err != nil { // nobody was told that it was asked for: they ask again

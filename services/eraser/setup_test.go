@@ -21,9 +21,8 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/erasure"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/intake"
-	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
-	"github.com/tidemark-desk/tidemark/projections/migrations"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/eraser"
 )
 
@@ -37,7 +36,7 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{TB: t, log: testkit.Log(t), database: database(t)}
+	b := &bench{TB: t, log: testkit.Log(t), database: reactortest.Database(t)}
 	b.directory = directory.New(b.log, nil)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var wg sync.WaitGroup
@@ -58,16 +57,6 @@ func setup(t *testing.T) *bench {
 	return b
 }
 
-// database is a fresh one with the engine's tables.
-func database(tb testing.TB) string {
-	tb.Helper()
-	url := testkit.Postgres(tb)
-	if err := postgres.Migrate(tb.Context(), url, migrations.Files); err != nil {
-		tb.Fatal(err)
-	}
-	return url
-}
-
 // process is one process: what it wants done in the log may be cut off.
 type process struct {
 	*bench
@@ -85,10 +74,7 @@ func (b *bench) process() *process { return b.mortal(-1, false) }
 // mortal makes a process that dies at its nth effect on the log, from 0: instead of it or right after it.
 func (b *bench) mortal(n int, after bool) *process {
 	b.Helper()
-	pool, err := postgres.Connect(b.Context(), b.database, postgres.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	pool := reactortest.Connect(b, b.database)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
 	p := &process{bench: b, pool: pool, log: &mortal{Log: b.log, after: after, die: cancel}}
 	p.log.left.Store(int64(n))

@@ -6,6 +6,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 )
 
 // commands fails when any command of routing appears in the log more than once.
@@ -73,7 +74,7 @@ func TestReplayDoesNothingTwice(t *testing.T) {
 	p.stop()
 
 	before := testkit.Head(t, o.log)
-	o.database = database(t)
+	o.database = reactortest.Database(t)
 	p = o.start()
 	f := o.settle(p)
 	f.commands(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/agent"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/queue"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/routing"
 )
 
@@ -253,7 +254,7 @@ func TestErasedIsNobodysWork(t *testing.T) {
 		t.Errorf("%d work items and %d timers are left, want the last one alone", items, timers)
 	}
 	p.stop()
-	o.database = database(t)
+	o.database = reactortest.Database(t)
 	p = o.start()
 	o.settle(p)
 	if items, timers := rows(p); items != 1 || timers != 0 {

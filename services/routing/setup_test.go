@@ -20,10 +20,9 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/org"
 	"github.com/tidemark-desk/tidemark/internal/domain/queue"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
-	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections"
-	"github.com/tidemark-desk/tidemark/projections/migrations"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/routing"
 )
 
@@ -41,23 +40,13 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{TB: t, log: testkit.Log(t), database: database(t)}
+	b := &bench{TB: t, log: testkit.Log(t), database: reactortest.Database(t)}
 	l := b.loop()
 	b.conversations = conversations(l)
 	b.agents = command.For(l, command.Decider[agent.State, agent.Command]{Kind: events.KindAgent, Evolve: agent.Evolve, Decide: agent.Decide})
 	b.queues = command.For(l, command.Decider[queue.State, queue.Command]{Kind: events.KindQueue, Evolve: queue.Evolve, Decide: queue.Decide})
 	b.orgs = command.For(l, command.Decider[org.State, org.Command]{Kind: events.KindOrg, Evolve: org.Evolve, Decide: org.Decide})
 	return b
-}
-
-// database is a fresh one with the engine's tables.
-func database(tb testing.TB) string {
-	tb.Helper()
-	url := testkit.Postgres(tb)
-	if err := postgres.Migrate(tb.Context(), url, migrations.Files); err != nil {
-		tb.Fatal(err)
-	}
-	return url
 }
 
 func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.clock.Load())) }
@@ -81,10 +70,7 @@ type process struct {
 
 func (b *bench) start(change ...func(*routing.Deps)) *process {
 	b.Helper()
-	pool, err := postgres.Connect(b.Context(), b.database, postgres.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	pool := reactortest.Connect(b, b.database)
 	logger := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d := directory.New(b.log, logger)
 	l := b.loop()
@@ -96,27 +82,7 @@ func (b *bench) start(change ...func(*routing.Deps)) *process {
 		f(&deps)
 	}
 	s := routing.New(deps)
-	ctx, cancel := context.WithCancel(b.Context())
-	ended := make(chan error, 2)
-	go func() { ended <- d.Run(ctx) }()
-	go func() { ended <- s.Run(ctx) }()
-	p := &process{service: s, pool: pool}
-	stopped := false
-	p.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				b.Error(err)
-			}
-		}
-		pool.Close()
-	}
-	b.Cleanup(p.stop)
-	return p
+	return &process{service: s, pool: pool, stop: reactortest.Run(b, pool, d.Run, s.Run)}
 }
 
 // office is one org of the bench, as its people act in it.

@@ -18,10 +18,9 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/channel"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
-	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections"
-	"github.com/tidemark-desk/tidemark/projections/migrations"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/survey"
 )
 
@@ -40,7 +39,7 @@ type bench struct {
 // setup has a chat channel "site" that asks, and one "quiet" that does not.
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{TB: t, log: testkit.Log(t), database: database(t)}
+	b := &bench{TB: t, log: testkit.Log(t), database: reactortest.Database(t)}
 	l := command.NewLoop(b.log, command.Options{})
 	b.conversations = aggregates.Conversations(l)
 	b.channels = aggregates.Channels(l)
@@ -48,16 +47,6 @@ func setup(t *testing.T) *bench {
 	b.configure("quiet", channel.Create{Type: events.ChannelChat, Name: "Quiet", SiteKey: "quiet"})
 	b.asks(true)
 	return b
-}
-
-// database is a fresh one with the engine's tables.
-func database(tb testing.TB) string {
-	tb.Helper()
-	url := testkit.Postgres(tb)
-	if err := postgres.Migrate(tb.Context(), url, migrations.Files); err != nil {
-		tb.Fatal(err)
-	}
-	return url
 }
 
 // process is one process with survey: nothing in it is shared with another but the log and the database.
@@ -68,10 +57,7 @@ type process struct {
 
 func (b *bench) start() *process {
 	b.Helper()
-	pool, err := postgres.Connect(b.Context(), b.database, postgres.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	pool := reactortest.Connect(b, b.database)
 	logger := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d := directory.New(b.log, logger)
 	s := survey.New(survey.Deps{
@@ -79,26 +65,7 @@ func (b *bench) start() *process {
 		Conversations: aggregates.Conversations(command.NewLoop(b.log, command.Options{})),
 		Clock:         func() time.Time { return time.Now().Add(-time.Duration(b.late.Load())) },
 	})
-	ctx, cancel := context.WithCancel(b.Context())
-	ended := make(chan error, 2)
-	go func() { ended <- d.Run(ctx) }()
-	go func() { ended <- s.Run(ctx) }()
-	stopped := false
-	p := &process{pool: pool, stop: func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				b.Error(err)
-			}
-		}
-		pool.Close()
-	}}
-	b.Cleanup(p.stop)
-	return p
+	return &process{pool: pool, stop: reactortest.Run(b, pool, d.Run, s.Run)}
 }
 
 func by(actor string) command.Meta {
@@ -216,38 +183,6 @@ func (b *bench) until(n int) {
 	if !errors.Is(err, reached) {
 		b.Fatalf("%d of %d events of surveys: %v", seen, n, err)
 	}
-}
-
-// rebuild builds the tables anew beside the running ones, which must be equal, and switches to them.
-func (b *bench) rebuild(p *process) {
-	b.Helper()
-	if err := projections.RequestRebuild(b.Context(), p.pool, survey.Name); err != nil {
-		b.Fatal(err)
-	}
-	comesTo := func(state projections.RebuildState) projections.Rebuild {
-		b.Helper()
-		var r projections.Rebuild
-		testkit.Until(b, "the rebuild is "+string(state), func() bool {
-			var err error
-			if r, err = projections.FindRebuild(b.Context(), p.pool, survey.Name); err != nil {
-				b.Fatal(err)
-			}
-			return r.State == state && r.Asked == ""
-		})
-		return r
-	}
-	ask := func(what string, then projections.RebuildState) projections.Rebuild {
-		b.Helper()
-		if err := projections.AskRebuild(b.Context(), p.pool, survey.Name, what); err != nil {
-			b.Fatal(err)
-		}
-		return comesTo(then)
-	}
-	comesTo(projections.RebuildReady)
-	if r := ask(projections.AskCompare, projections.RebuildCompared); !*r.Equal {
-		b.Errorf("the rebuilt tables differ: %s", r.Detail)
-	}
-	ask(projections.AskSwitch, projections.RebuildSwitched)
 }
 
 // surveys is what happened to surveys, in the order of the log.

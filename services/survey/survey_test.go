@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/survey"
 )
 
@@ -83,7 +84,7 @@ func TestWhatIsNotAskedAbout(t *testing.T) {
 	b.closes("off")
 	b.asks(true)
 	b.closes("after")
-	b.database = database(t)
+	b.database = reactortest.Database(t)
 	p = b.start()
 	got := b.settle(p)
 	slices.Sort(got)
@@ -171,14 +172,14 @@ func TestOnceWhateverHappens(t *testing.T) {
 	}
 	check(two)
 	before := testkit.Head(t, b.log)
-	b.rebuild(two)
+	reactortest.Rebuild(b, two.pool, survey.Name)
 	check(two)
 	two.stop()
 
 	// The channel asks nobody by now; what it asked for those closings does not change.
 	b.asks(false)
 	before++
-	b.database = database(t)
+	b.database = reactortest.Database(t)
 	p = b.start()
 	check(p)
 	if n := b.intents(p, "kind = 'expire'"); n != 20 {

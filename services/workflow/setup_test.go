@@ -18,10 +18,9 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/rule"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
-	"github.com/tidemark-desk/tidemark/internal/postgres"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
 	"github.com/tidemark-desk/tidemark/projections"
-	"github.com/tidemark-desk/tidemark/projections/migrations"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/workflow"
 )
 
@@ -38,21 +37,11 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{TB: t, log: testkit.Log(t), database: database(t)}
+	b := &bench{TB: t, log: testkit.Log(t), database: reactortest.Database(t)}
 	l := command.NewLoop(b.log, command.Options{})
 	b.conversations = aggregates.Conversations(l)
 	b.rules = aggregates.Rules(l)
 	return b
-}
-
-// database is a fresh one with the engine's tables.
-func database(tb testing.TB) string {
-	tb.Helper()
-	url := testkit.Postgres(tb)
-	if err := postgres.Migrate(tb.Context(), url, migrations.Files); err != nil {
-		tb.Fatal(err)
-	}
-	return url
 }
 
 // process is one process with workflow: nothing in it is shared with another but the log and the database.
@@ -63,10 +52,7 @@ type process struct {
 
 func (b *bench) start(limits workflow.Limits) *process {
 	b.Helper()
-	pool, err := postgres.Connect(b.Context(), b.database, postgres.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	pool := reactortest.Connect(b, b.database)
 	logger := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d := directory.New(b.log, logger)
 	l := command.NewLoop(b.log, command.Options{})
@@ -74,26 +60,7 @@ func (b *bench) start(limits workflow.Limits) *process {
 		Log: b.log, Pool: pool, Directory: d, Logger: logger, Limits: limits,
 		Conversations: aggregates.Conversations(l), Runs: aggregates.Runs(l),
 	})
-	ctx, cancel := context.WithCancel(b.Context())
-	ended := make(chan error, 2)
-	go func() { ended <- d.Run(ctx) }()
-	go func() { ended <- s.Run(ctx) }()
-	stopped := false
-	p := &process{pool: pool, stop: func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				b.Error(err)
-			}
-		}
-		pool.Close()
-	}}
-	b.Cleanup(p.stop)
-	return p
+	return &process{pool: pool, stop: reactortest.Run(b, pool, d.Run, s.Run)}
 }
 
 func customer() command.Meta {
@@ -165,38 +132,6 @@ func (b *bench) settle(p *process) []events.Recorded {
 		b.Fatal(err)
 	}
 	return all
-}
-
-// rebuild builds the tables anew beside the running ones, which must be equal, and switches to them.
-func (b *bench) rebuild(p *process) {
-	b.Helper()
-	if err := projections.RequestRebuild(b.Context(), p.pool, workflow.Name); err != nil {
-		b.Fatal(err)
-	}
-	comesTo := func(state projections.RebuildState) projections.Rebuild {
-		b.Helper()
-		var r projections.Rebuild
-		testkit.Until(b, "the rebuild is "+string(state), func() bool {
-			var err error
-			if r, err = projections.FindRebuild(b.Context(), p.pool, workflow.Name); err != nil {
-				b.Fatal(err)
-			}
-			return r.State == state && r.Asked == ""
-		})
-		return r
-	}
-	ask := func(what string, then projections.RebuildState) projections.Rebuild {
-		b.Helper()
-		if err := projections.AskRebuild(b.Context(), p.pool, workflow.Name, what); err != nil {
-			b.Fatal(err)
-		}
-		return comesTo(then)
-	}
-	comesTo(projections.RebuildReady)
-	if r := ask(projections.AskCompare, projections.RebuildCompared); !*r.Equal {
-		b.Errorf("the rebuilt tables differ: %s", r.Detail)
-	}
-	ask(projections.AskSwitch, projections.RebuildSwitched)
 }
 
 // idle waits until no intent is left.

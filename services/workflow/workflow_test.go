@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/rule"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
+	"github.com/tidemark-desk/tidemark/projections/reactortest"
 	"github.com/tidemark-desk/tidemark/services/workflow"
 )
 
@@ -97,14 +98,14 @@ func TestAReplayDecidesNoStepAnew(t *testing.T) {
 	all := b.settle(p)
 	same(t, "steps", steps(all), []string{"tagged wrote We look into it."})
 	same(t, "runs", b.runs(p), want)
-	b.rebuild(p)
+	reactortest.Rebuild(b, p.pool, workflow.Name)
 	same(t, "runs when rebuilt", b.runs(p), want)
 	p.stop()
 
 	b.do("tagged", conversation.Untag{Tag: "money", Reason: "by_hand"})
 	b.do("full", conversation.Untag{Tag: "tag0", Reason: "by_hand"})
 	before := testkit.Head(t, b.log)
-	b.database = database(t)
+	b.database = reactortest.Database(t)
 	p = b.start(workflow.Limits{})
 	all = b.settle(p)
 	same(t, "steps after the replay", steps(all), []string{"tagged wrote We look into it."})
@@ -187,7 +188,7 @@ func TestOnceWhateverHappens(t *testing.T) {
 	// The rule is another one by now; what it was for those events does not change.
 	b.rule("r", rule.Change{Definition: events.RuleDefinition{On: received, Steps: []events.RuleStep{{Tag: "other"}}}})
 	before := testkit.Head(t, b.log)
-	b.database = database(t)
+	b.database = reactortest.Database(t)
 	p = b.start(workflow.Limits{})
 	check(p)
 	same(t, "runs after the replay", b.runs(p), runs)
