@@ -20,6 +20,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/customer"
+	"github.com/tidemark-desk/tidemark/internal/domain/visitor"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
@@ -27,6 +28,7 @@ import (
 // Log is what the service needs of the event log besides writing to it.
 type Log interface {
 	Tail(ctx context.Context, f eventlog.Filter, after uint64, caughtUp func(), fn func(events.Recorded) error) error
+	Head() uint64
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
 	Last(ctx context.Context, a events.Aggregate) (events.Recorded, bool, error)
 	Position(a events.Aggregate, sequence uint64) events.Position
@@ -51,7 +53,8 @@ type Deps struct {
 	Typing    Typing           // nil: nobody is seen typing
 	Logger    *slog.Logger     // nil: nothing is logged
 	Clock     func() time.Time // nil: time.Now
-	Lifetime  time.Duration    // of a session; zero: 24 h
+	Lifetime  time.Duration    // of a token; zero: 24 h
+	Renewable time.Duration    // for how long a token can be renewed; zero: 30 days
 	Timeout   time.Duration    // of an answer that is no stream; zero: 15 s
 	Starting  time.Duration    // how long a request waits for the directory; zero: 5 s
 	Heartbeat time.Duration    // of streams; zero: the default
@@ -68,6 +71,8 @@ type Service struct {
 	Deps
 	conversations *command.Handler[conversation.State, conversation.Command]
 	customers     *command.Handler[customer.State, customer.Command]
+	visitors      *command.Handler[visitor.State, visitor.Command]
+	revocations   *revocations
 	bySession     *web.Limiter
 	byAddress     *web.Limiter
 	bySite        *web.Limiter
@@ -88,6 +93,9 @@ func New(d Deps) *Service {
 	if d.Lifetime == 0 {
 		d.Lifetime = 24 * time.Hour
 	}
+	if d.Renewable == 0 {
+		d.Renewable = 30 * 24 * time.Hour
+	}
 	if d.Timeout == 0 {
 		d.Timeout = 15 * time.Second
 	}
@@ -98,6 +106,8 @@ func New(d Deps) *Service {
 		Deps:          d,
 		conversations: aggregates.Conversations(d.Loop),
 		customers:     aggregates.Customers(d.Loop),
+		visitors:      aggregates.Visitors(d.Loop),
+		revocations:   newRevocations(d.Log),
 		bySession:     web.NewLimiter(d.Messages),
 		byAddress:     web.NewLimiter(d.Sessions),
 		bySite:        web.NewLimiter(d.Sites),
@@ -108,6 +118,7 @@ func New(d Deps) *Service {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat/v1/channels/{site_key}", s.answer(s.inTime(s.showChannel)))
 	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))
+	mux.HandleFunc("DELETE /chat/v1/sessions/current", s.answer(s.inTime(s.holder(s.endSessions))))
 	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.inTime(s.visitor(s.postMessage))))
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
 	mux.HandleFunc("GET /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.listConversations))))
@@ -115,7 +126,7 @@ func New(d Deps) *Service {
 	mux.HandleFunc("POST /chat/v1/typing", s.answer(s.inTime(s.visitor(s.visitorTypes))))
 	mux.HandleFunc("POST /chat/v1/read", s.answer(s.inTime(s.visitor(s.markRead))))
 	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
-	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
+	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.revocable(s.visitor(s.stream))))
 	mux.HandleFunc("POST "+uploadPath, s.answer(s.visitor(s.upload)))
 	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux), uploadPath)))
 	return s
@@ -124,11 +135,15 @@ func New(d Deps) *Service {
 // Handler answers everything under /chat/.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Run waits for ctx to end, and then ends the streams: their clients come back, to another server.
+// Run ends the streams of sessions that are revoked, until ctx ends, and then all of them: their clients come back, to
+// another server. After an error it may be called again.
 func (s *Service) Run(ctx context.Context) error {
-	<-ctx.Done()
-	s.streams.Close()
-	return nil
+	err := s.revocations.follow(ctx)
+	if ctx.Err() != nil {
+		s.streams.Close()
+		return nil //nolint:nilerr // being told to stop is no error
+	}
+	return err
 }
 
 // inTime ends the context of a request that takes too long.
