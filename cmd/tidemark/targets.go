@@ -357,10 +357,12 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 	}
 	s := chat.New(chat.Deps{
 		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Typing: d.typing, Files: d.files,
-		Logger:  d.logger.With("part", "chat"),
+		Logger: d.logger.With("part", "chat"), Registerer: d.registry,
 		Proxies: proxies,
 		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
-		Messages: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
+		Requests: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
+		Senders:  web.Limit{PerSecond: 4 * d.Visitors, Burst: int(20 * d.Visitors)},
+		Messages: web.Limit{PerSecond: 100 * d.Visitors, Burst: int(200 * d.Visitors)},
 		Sessions: web.Limit{PerSecond: d.Visitors / 5, Burst: int(6 * d.Visitors)},
 		Sites:    web.Limit{PerSecond: 20 * d.Visitors, Burst: int(40 * d.Visitors)},
 		// A file costs far more than a message.

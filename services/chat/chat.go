@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/aggregates"
 	"github.com/tidemark-desk/tidemark/internal/command"
@@ -49,21 +51,25 @@ type Deps struct {
 	Loop      *command.Loop
 	Directory Directory
 	Intake    Intake
-	Files     Files            // nil: nothing can be attached
-	Typing    Typing           // nil: nobody is seen typing
-	Logger    *slog.Logger     // nil: nothing is logged
-	Clock     func() time.Time // nil: time.Now
-	Lifetime  time.Duration    // of a token; zero: 24 h
-	Renewable time.Duration    // for how long a token can be renewed; zero: 30 days
-	Timeout   time.Duration    // of an answer that is no stream; zero: 15 s
-	Starting  time.Duration    // how long a request waits for the directory; zero: 5 s
-	Heartbeat time.Duration    // of streams; zero: the default
-	Proxies   web.Proxies      // that say whom a request is from; nil: nobody does
-	Sessions  web.Limit        // of new sessions, for each address at each site; zero: no limit
-	Sites     web.Limit        // of new sessions, for each site; zero: no limit
-	Messages  web.Limit        // of messages and reads, for each visitor; zero: no limit
-	Uploads   web.Limit        // of files, for each visitor; zero: no limit
-	Uploaders web.Limit        // of files, for each address at each site; zero: no limit
+	Files     Files        // nil: nothing can be attached
+	Typing    Typing       // nil: nobody is seen typing
+	Logger    *slog.Logger // nil: nothing is logged
+
+	Registerer prometheus.Registerer // nil: nothing is counted
+	Clock      func() time.Time      // nil: time.Now
+	Lifetime   time.Duration         // of a token; zero: 24 h
+	Renewable  time.Duration         // for how long a token can be renewed; zero: 30 days
+	Timeout    time.Duration         // of an answer that is no stream; zero: 15 s
+	Starting   time.Duration         // how long a request waits for the directory; zero: 5 s
+	Heartbeat  time.Duration         // of streams; zero: the default
+	Proxies    web.Proxies           // that say whom a request is from; nil: nobody does
+	Sessions   web.Limit             // of new sessions, for each address at each site; zero: no limit
+	Sites      web.Limit             // of new sessions, for each site; zero: no limit
+	Requests   web.Limit             // of whatever is asked, for each visitor; zero: no limit
+	Senders    web.Limit             // of messages, for each address at each site; zero: no limit
+	Messages   web.Limit             // of messages, for each site; zero: no limit
+	Uploads    web.Limit             // of files, for each visitor; zero: no limit
+	Uploaders  web.Limit             // of files, for each address at each site; zero: no limit
 }
 
 // Service is the visitors' face.
@@ -73,11 +79,7 @@ type Service struct {
 	customers     *command.Handler[customer.State, customer.Command]
 	visitors      *command.Handler[visitor.State, visitor.Command]
 	revocations   *revocations
-	bySession     *web.Limiter
-	byAddress     *web.Limiter
-	bySite        *web.Limiter
-	uploads       *web.Limiter
-	uploaders     *web.Limiter
+	limits        limits
 	streams       *web.Streams
 	handler       http.Handler
 }
@@ -108,11 +110,7 @@ func New(d Deps) *Service {
 		customers:     aggregates.Customers(d.Loop),
 		visitors:      aggregates.Visitors(d.Loop),
 		revocations:   newRevocations(d.Log),
-		bySession:     web.NewLimiter(d.Messages),
-		byAddress:     web.NewLimiter(d.Sessions),
-		bySite:        web.NewLimiter(d.Sites),
-		uploads:       web.NewLimiter(d.Uploads),
-		uploaders:     web.NewLimiter(d.Uploaders),
+		limits:        newLimits(d),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()

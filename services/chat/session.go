@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
-	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/identity"
 	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
 	"github.com/tidemark-desk/tidemark/internal/domain/text"
@@ -54,7 +53,7 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 		"user_hash": &in.UserHash,
 	})
 	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
-	if err := s.limitSessions(w.Header(), channel, s.Proxies.Caller(r)); err != nil {
+	if err := s.limitSession(w.Header(), r, channel.OrgID, channel.ID); err != nil {
 		return err
 	}
 	if malformed != nil {
@@ -99,22 +98,6 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// limitSessions takes one session from what an address may open at a site, and one from what the site may have. No site
-// pays for another: an address that floods one still opens sessions at others. What names no site is a site of its own.
-func (s *Service) limitSessions(h http.Header, c directory.Channel, address string) error {
-	site, now := c.OrgID+"/"+c.ID, s.Clock()
-	if err := s.byAddress.Check(h, site+" "+address, now); err != nil {
-		return err
-	}
-	if c.ID == "" {
-		return nil // there is nothing behind it that a limit would spare
-	}
-	if q := s.bySite.Take(site, now); q.RetryAfter > 0 {
-		return web.ErrRateLimited.WithRetryAfter(q.RetryAfter)
-	}
-	return nil
-}
-
 // visitor lets only requests with a valid session through, as many as a session may make.
 func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v session) error) func(w http.ResponseWriter, r *http.Request) error {
 	return s.holder(func(w http.ResponseWriter, r *http.Request, v session) error {
@@ -135,7 +118,7 @@ func (s *Service) holder(next func(w http.ResponseWriter, r *http.Request, v ses
 		if !ok {
 			return errSession
 		}
-		if err := s.bySession.Check(w.Header(), v.Visitor, s.Clock()); err != nil {
+		if err := s.limits.requests.check(w.Header(), v.site()+" "+v.Visitor, s.Clock()); err != nil {
 			return err
 		}
 		if channel, ok := s.Directory.Channel(v.Org, v.Channel); ok && !allowed(channel, r.Header.Get("Origin")) {
