@@ -250,12 +250,12 @@ func (d *desk) wire() error {
 		moreThreads()
 	}
 	if d.has("api") || d.has("chat") { // either hands out links
-		mux.Handle(attachment.Path, d.files.Handler())
+		mux.Handle(attachment.Path, web.CutOff(d.files.Handler(), web.BodyTimeout))
 	}
 	if !d.has("api") { // the api has these pages itself
 		ops := web.NewOps(d.logger, d.registry, d.allChecks()...)
 		d.drain = append(d.drain, ops.Drain)
-		mux.Handle("/", ops)
+		mux.Handle("/", web.CutOff(ops, web.BodyTimeout))
 	}
 	if d.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)

@@ -61,6 +61,7 @@ type Deps struct {
 	Renewable  time.Duration         // for how long a token can be renewed; zero: 30 days
 	Timeout    time.Duration         // of an answer that is no stream; zero: 15 s
 	Starting   time.Duration         // how long a request waits for the directory; zero: 5 s
+	Slowest    time.Duration         // that the body of a request may be, but for files; zero: web.BodyTimeout
 	Heartbeat  time.Duration         // of streams; zero: the default
 	Proxies    web.Proxies           // that say whom a request is from; nil: nobody does
 	Sessions   web.Limit             // of new sessions, for each address at each site; zero: no limit
@@ -101,6 +102,9 @@ func New(d Deps) *Service {
 	if d.Timeout == 0 {
 		d.Timeout = 15 * time.Second
 	}
+	if d.Slowest == 0 {
+		d.Slowest = web.BodyTimeout
+	}
 	if d.Starting == 0 {
 		d.Starting = 5 * time.Second
 	}
@@ -126,7 +130,7 @@ func New(d Deps) *Service {
 	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
 	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.revocable(s.visitor(s.stream))))
 	mux.HandleFunc("POST "+uploadPath, s.answer(s.visitor(s.upload)))
-	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux), uploadPath)))
+	s.handler = web.Recover(d.Logger, web.CutOff(s.crossOrigin(web.CheckRequest(web.Routes(mux), uploadPath)), d.Slowest))
 	return s
 }
 
