@@ -113,6 +113,7 @@ func (s *Service) register() {
 	s.registerWorkflows()
 	s.registerSearch()
 	s.registerReports()
+	s.registerSurveys()
 	s.registerStream()
 	s.registerProjections()
 	s.registerParked()
