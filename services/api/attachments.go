@@ -34,9 +34,9 @@ type Files interface {
 func (s *Service) registerAttachments() {
 	add(s, operation{
 		id: "upload-attachment", method: http.MethodPost, path: uploadPath, tag: "Conversations", status: http.StatusCreated,
-		summary: "Upload a file for a message",
-		doc: "The body is the file, at most 10 MiB. List its id in the attachments of a message of that conversation, within a day; until then " +
-			"nobody sees it. What type it is, is found in the file: the Content-Type says nothing. Uploading again keeps nothing twice.",
+		summary: "Upload a file for a message or a note",
+		doc: "The body is the file, at most 10 MiB. List its id in the attachments of a message or a note of that conversation, within a day; until " +
+			"then nobody sees it, and what is with a note no customer ever sees. What type it is, is found in the file: the Content-Type says nothing. Uploading again keeps nothing twice.",
 		codes: []string{"conversation_not_found", "conversation_erased", "attachment_too_large", "files_unavailable", "log_unavailable"},
 		file:  true, longest: longestUpload,
 	}, s.uploadAttachment)
@@ -44,7 +44,7 @@ func (s *Service) registerAttachments() {
 
 // UploadAttachment is a file that comes.
 type UploadAttachment struct {
-	Conversation string `query:"conversation" required:"true" maxLength:"64" doc:"Id of the conversation whose message will have it."`
+	Conversation string `query:"conversation" required:"true" maxLength:"64" doc:"Id of the conversation whose message or note will have it."`
 	Name         string `query:"name" maxLength:"1000" doc:"Of the file."`
 	raw          huma.Context
 }
@@ -86,7 +86,7 @@ func (s *Service) kept(ctx context.Context, org, id string) error {
 	return nil
 }
 
-// redeem gives the files that a message lists.
+// redeem gives the files that a message or a note lists.
 func (s *Service) redeem(c *caller, conversationID string, ids []string) ([]events.Attachment, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -112,6 +112,8 @@ func (s *Service) filesOf(e events.Recorded) []attachment.Attachment {
 	case events.ConversationMessageReceived:
 		list = m.Attachments
 	case events.ConversationMessageWritten:
+		list = m.Attachments
+	case events.ConversationNoteAdded:
 		list = m.Attachments
 	}
 	if s.Files == nil || len(list) == 0 {

@@ -100,6 +100,51 @@ func TestAttachments(t *testing.T) {
 	b.refused(404, "conversation_erased", "POST", "/v1/attachments?conversation="+id, b.acme.userKey, "hello")
 }
 
+// TestAttachmentsOfNotes: a note has files as a message has, and they are where the note is.
+func TestAttachmentsOfNotes(t *testing.T) {
+	t.Parallel()
+	var files *attachment.Files
+	var late atomic.Int64
+	b := setup(t, withFiles(t, &files, &late))
+	id := b.open(b.acme, "hello")
+	at := "/v1/conversations/" + id + "/notes"
+	next := b.follow(b.acme.userKey, "?conversation="+id, "")
+	body := map[string]any{"attachments": []string{b.upload(b.acme, id, "contract.pdf", "%PDF-1.7 secret")}}
+	first := b.ok(201, "POST", at, b.acme.userKey, body, "Idempotency-Key", "k1")
+	b.settled(first.str("position"))
+	_, name, data := next()
+	streamed := answer{raw: []byte(data)}
+	if name != "conversation.note_added" {
+		t.Fatalf("%s %s", name, data)
+	}
+	list := b.ok(200, "GET", at, b.acme.adminKey, nil)
+	for where, got := range map[string]any{"list": list.get("items.0.attachments.0"), "stream": streamed.get("attachments.0")} {
+		f, _ := got.(map[string]any)
+		url, _ := f["url"].(string)
+		w := httptest.NewRecorder()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files.Handler().ServeHTTP(w, r)
+		if f["name"] != "contract.pdf" || w.Code != 200 || w.Body.String() != "%PDF-1.7 secret" {
+			t.Errorf("%s: %v: %d %s", where, got, w.Code, w.Body)
+		}
+	}
+	if messages := b.ok(200, "GET", "/v1/conversations/"+id+"/messages", b.acme.userKey, nil); strings.Contains(string(messages.raw), "contract") {
+		t.Errorf("it is among the messages: %s", messages.raw)
+	}
+	late.Store(int64(25 * time.Hour))
+	if again := b.ok(201, "POST", at, b.acme.userKey, body, "Idempotency-Key", "k1"); again.str("position") != first.str("position") {
+		t.Errorf("%s, first %s", again.raw, first.raw)
+	}
+	b.refused(422, "attachment_expired", "POST", at, b.acme.userKey, body)
+	late.Store(0)
+	b.refused(422, "attachment_unknown", "POST", "/v1/conversations/"+b.open(b.acme, "another")+"/notes", b.acme.userKey, body)
+	b.refused(422, "text_invalid", "POST", at, b.acme.userKey, map[string]any{})
+	b.refused(422, "validation_failed", "POST", at, b.acme.userKey, map[string]any{"attachments": make([]string, 11)})
+}
+
 // The document says that the body of an upload is a file, and what it is answered with.
 func TestUploadIsDocumented(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -301,5 +302,66 @@ func TestTenThousandSessionsOfOneAddress(t *testing.T) {
 	}
 	if got := b.opens("site_acme", "203.0.113.2"); got != 201 {
 		t.Errorf("a neighbour: %d", got)
+	}
+}
+
+// TestFilesOfNotes: a visitor finds no way to what agents keep with a note in the visitor's own conversation.
+func TestFilesOfNotes(t *testing.T) {
+	t.Parallel()
+	var files *attachment.Files
+	var late atomic.Int64
+	b := setup(t, withFiles(t, &files, &late))
+	token := b.session(`{"site_key":"site_acme"}`)
+	live := b.stream(token, "")
+	id := b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"hello"}`).str("conversation_id")
+	live.next("message")
+	desk := attachment.Owner{Org: "acme", Conversation: id, By: "desk"}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("a secret file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded, err := files.Receive(&recorder{header: http.Header{}}, r, desk, "secret.txt", func(context.Context) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := files.Redeem(desk, []string{uploaded.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann := events.Actor{Type: events.ActorAgent, ID: "ann"}
+	for _, c := range []conversation.Command{
+		conversation.AddNote{NoteID: "n1", Author: ann, Text: "see the file", Attachments: list},
+		conversation.WriteMessage{MessageID: "a1", Author: ann, Text: "Hi!"},
+	} {
+		if _, err := b.desk.Handle(t.Context(), "acme", id, command.Meta{Actor: ann}, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := live.next("message"); told["id"] != "a1" || told["attachments"] != nil {
+		t.Errorf("the stream tells %v", told)
+	}
+	if again := b.stream(token, ""); again.next("message")["id"] != "m1" || again.next("message")["id"] != "a1" {
+		t.Error("the stream tells of the note")
+	}
+	for _, path := range []string{"/chat/v1/messages", "/chat/v1/conversations", "/chat/v1/messages?conversation_id=" + id} {
+		if a := b.ok(200, "GET", path, token, ""); strings.Contains(a.raw, "secret") || strings.Contains(a.raw, list[0].ID) || strings.Contains(a.raw, "/files/") || strings.Contains(a.raw, "see the file") {
+			t.Errorf("%s shows %s", path, a.raw)
+		}
+	}
+	for name, c := range map[string][2]string{
+		"what the desk uploaded":   {"/chat/v1/messages", `{"id":"h1","attachments":["` + uploaded.ID + `"]}`},
+		"the hash of the file":     {"/chat/v1/messages", `{"id":"h2","attachments":["` + list[0].ID + `"]}`},
+		"a mark on the note":       {"/chat/v1/read", `{"message_id":"n1"}`},
+		"the note as conversation": {"/chat/v1/messages", `{"id":"h3","text":"hello","conversation_id":"n1"}`},
+	} {
+		if a := b.do("POST", c[0], token, c[1]); a.status < 400 || a.status >= 500 {
+			t.Errorf("%s: %d %s", name, a.status, a.raw)
+		}
+	}
+	// Who has the same bytes has their own file by it, and nothing of the note.
+	own := b.upload(token, "mine.txt", "a secret file")
+	b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m2","attachments":["`+own+`"]}`)
+	if a := b.ok(200, "GET", "/chat/v1/messages", token, ""); strings.Contains(a.raw, "secret.txt") {
+		t.Errorf("%s", a.raw)
 	}
 }
