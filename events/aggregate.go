@@ -23,13 +23,14 @@ const (
 	KindCustomer     Kind = "customer"
 	KindClaim        Kind = "claim"
 	KindConversation Kind = "conversation"
-	KindRun          Kind = "run" // of an automation
+	KindRun          Kind = "run"     // of an automation
+	KindVisitor      Kind = "visitor" // of a chat channel, as their sessions know them
 )
 
 // Kinds lists every kind.
 var Kinds = []Kind{
 	KindOrg, KindSettings, KindAgent, KindKey, KindQueue, KindChannel, KindRule,
-	KindCustomer, KindClaim, KindConversation, KindRun,
+	KindCustomer, KindClaim, KindConversation, KindRun, KindVisitor,
 }
 
 // ConfigKinds are small and few: every process folds them into memory and follows them.

@@ -83,7 +83,7 @@ type ConversationMessageWritten struct {
 	Attachments []Attachment `json:"attachments,omitempty"`
 }
 
-// Attachment is a file that goes with a message. The log has only what is said of it: the bytes are kept elsewhere, in
+// Attachment is a file that goes with a message or a note. The log has only what is said of it: the bytes are kept elsewhere, in
 // the folder of the conversation whose event this is.
 type Attachment struct {
 	ID     string `json:"id"` // SHA-256 of its bytes, in hex
@@ -94,11 +94,12 @@ type Attachment struct {
 	Height int    `json:"height,omitempty"` // in pixels, of an image that was decoded; 0 of anything else
 }
 
-// ConversationNoteAdded is a note among agents.
+// ConversationNoteAdded is a note among agents. Its text is empty only when it has attachments.
 type ConversationNoteAdded struct {
-	NoteID string `json:"note_id"`
-	Author Actor  `json:"author"`
-	Text   string `json:"text"`
+	NoteID      string       `json:"note_id"`
+	Author      Actor        `json:"author"`
+	Text        string       `json:"text"`
+	Attachments []Attachment `json:"attachments,omitempty"`
 }
 
 // ConversationQueued puts the conversation in a queue; it leaves any other.

@@ -16,6 +16,8 @@ type channelCommand struct {
 	Set     channelSet     `cmd:"" help:"Change a channel; what is not given stays."`
 	Disable channelDisable `cmd:"" help:"Stop a channel: it takes no new messages."`
 	Enable  channelEnable  `cmd:"" help:"Start a channel again."`
+
+	RevokeSessions channelRevokeSessions `cmd:"" help:"End all sessions of a chat channel: whoever is there has to begin anew."`
 }
 
 // channelRow is one channel of the API.
@@ -165,4 +167,18 @@ type channelEnable struct {
 // Run starts it again.
 func (c *channelEnable) Run(ctx context.Context, p *printer) error {
 	return write(ctx, p, c.Client, http.MethodPut, c.path()+"/enabled", map[string]any{"enabled": true, "reason": c.Reason}, "Enabled.")
+}
+
+type channelRevokeSessions struct {
+	channelRef
+	Reason string `help:"Why."`
+}
+
+// Run ends the sessions.
+func (c *channelRevokeSessions) Run(ctx context.Context, p *printer) error {
+	path := c.path() + "/sessions"
+	if c.Reason != "" {
+		path += "?reason=" + url.QueryEscape(c.Reason)
+	}
+	return write(ctx, p, c.Client, http.MethodDelete, path, nil, "Ended.")
 }

@@ -76,6 +76,9 @@ func TestChannelCommand(t *testing.T) {
 		{"disable", []string{"disable", "site", "--reason", "spam"}, 200, `{"id":"site","position":"p"}`, []string{`PUT /v1/channels/site/enabled {"enabled":false,"reason":"spam"}`}, exitOK, []string{"Disabled."}},
 		{"disable for programs", []string{"disable", "site", "--json"}, 200, `{"id":"site","position":"p"}`, []string{`PUT /v1/channels/site/enabled {"enabled":false,"reason":""}`}, exitOK, []string{`{"id":"site","position":"p"}`}},
 		{"enable", []string{"enable", "site"}, 200, `{"id":"site","position":"p"}`, []string{`PUT /v1/channels/site/enabled {"enabled":true,"reason":""}`}, exitOK, []string{"Enabled."}},
+		{"revoke sessions", []string{"revoke-sessions", "site", "--reason", "a token leaked"}, 200, `{"id":"site","position":"p"}`, []string{`DELETE /v1/channels/site/sessions?reason=a+token+leaked `}, exitOK, []string{"Ended."}},
+		{"revoke sessions for programs", []string{"revoke-sessions", "site", "--json"}, 200, `{"id":"site","position":"p"}`, []string{`DELETE /v1/channels/site/sessions `}, exitOK, []string{`{"id":"site","position":"p"}`}},
+		{"revoke sessions of mail", []string{"revoke-sessions", "mail"}, 409, `{"status":409,"code":"channel_not_chat","title":"only chat"}`, []string{`DELETE /v1/channels/mail/sessions `}, exitRefused, []string{"channel_not_chat"}},
 		{"enable nothing", []string{"enable", "none"}, 404, `{"status":404,"code":"channel_not_found","title":"there is no such channel"}`, []string{`PUT /v1/channels/none/enabled {"enabled":true,"reason":""}`}, exitNotFound, []string{"channel_not_found"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

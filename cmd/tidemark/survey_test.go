@@ -38,6 +38,10 @@ func TestSurveyFromClosingToLedger(t *testing.T) {
 	if report.Str("items.0.group") != site || report.Get("items.0.csat") != 100.0 {
 		t.Errorf("report: %s", report.Raw)
 	}
+	answers := s.OK(t, "GET", "/v1/surveys?min_score=4&channel="+site, nil)
+	if answers.Str("items.0.id") != survey || answers.Get("items.0.score") != 5.0 || answers.Str("items.0.comment") != "quick" {
+		t.Errorf("answers: %s", answers.Raw)
+	}
 	closes()
 	ledger := func() testkit.Result {
 		t.Helper()

@@ -250,12 +250,12 @@ func (d *desk) wire() error {
 		moreThreads()
 	}
 	if d.has("api") || d.has("chat") { // either hands out links
-		mux.Handle(attachment.Path, d.files.Handler())
+		mux.Handle(attachment.Path, web.CutOff(d.files.Handler(), web.BodyTimeout))
 	}
 	if !d.has("api") { // the api has these pages itself
 		ops := web.NewOps(d.logger, d.registry, d.allChecks()...)
 		d.drain = append(d.drain, ops.Drain)
-		mux.Handle("/", ops)
+		mux.Handle("/", web.CutOff(ops, web.BodyTimeout))
 	}
 	if d.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -357,10 +357,12 @@ func (d *desk) wireChat(mux *http.ServeMux) error {
 	}
 	s := chat.New(chat.Deps{
 		Log: d.log, Loop: d.loop, Directory: d.directory, Intake: d.intake, Typing: d.typing, Files: d.files,
-		Logger:  d.logger.With("part", "chat"),
+		Logger: d.logger.With("part", "chat"), Registerer: d.registry,
 		Proxies: proxies,
 		// An address may be a whole office that comes to work; a site may be in the news. What docs/operations.md says.
-		Messages: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
+		Requests: web.Limit{PerSecond: d.Visitors, Burst: int(4 * d.Visitors)},
+		Senders:  web.Limit{PerSecond: 4 * d.Visitors, Burst: int(20 * d.Visitors)},
+		Messages: web.Limit{PerSecond: 100 * d.Visitors, Burst: int(200 * d.Visitors)},
 		Sessions: web.Limit{PerSecond: d.Visitors / 5, Burst: int(6 * d.Visitors)},
 		Sites:    web.Limit{PerSecond: 20 * d.Visitors, Burst: int(40 * d.Visitors)},
 		// A file costs far more than a message.

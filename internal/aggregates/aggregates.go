@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/rule"
 	"github.com/tidemark-desk/tidemark/internal/domain/run"
 	"github.com/tidemark-desk/tidemark/internal/domain/settings"
+	"github.com/tidemark-desk/tidemark/internal/domain/visitor"
 )
 
 // Orgs handles orgs.
@@ -73,4 +74,9 @@ func Conversations(l *command.Loop) *command.Handler[conversation.State, convers
 // Runs handles the runs of automations.
 func Runs(l *command.Loop) *command.Handler[run.State, run.Command] {
 	return command.For(l, command.Decider[run.State, run.Command]{Kind: events.KindRun, Evolve: run.Evolve, Decide: run.Decide})
+}
+
+// Visitors handles the visitors of chat channels.
+func Visitors(l *command.Loop) *command.Handler[visitor.State, visitor.Command] {
+	return command.For(l, command.Decider[visitor.State, visitor.Command]{Kind: events.KindVisitor, Evolve: visitor.Evolve, Decide: visitor.Decide})
 }

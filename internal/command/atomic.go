@@ -114,13 +114,27 @@ func (tx *Tx) attempt(fn func(tx *Tx) error, tries *tries) (Result, *touched, er
 	return tx.advance(staged, sequences), nil, nil
 }
 
+// nothingNew answers where what was staged stands already; of what is nowhere yet, where the newest stands that was only
+// peeked at.
 func (tx *Tx) nothingNew() (Result, *touched, error) {
+	var at *touched
 	for _, t := range slices.Backward(tx.order) {
 		if t.sequence > 0 {
-			return Result{Position: tx.loop.log.Position(t.aggregate, t.sequence)}, nil, nil
+			at = t
+			break
 		}
 	}
-	return Result{}, nil, errors.New("an atomic command staged nothing")
+	if at == nil {
+		for _, t := range tx.touched {
+			if t.sequence > 0 && (at == nil || t.sequence > at.sequence) {
+				at = t
+			}
+		}
+	}
+	if at == nil {
+		return Result{}, nil, errors.New("an atomic command staged nothing")
+	}
+	return Result{Position: tx.loop.log.Position(at.aggregate, at.sequence)}, nil, nil
 }
 
 // advance moves the folds of what was staged, first those whose locks are held.

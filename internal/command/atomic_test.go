@@ -138,6 +138,16 @@ func TestAtomicOfNothing(t *testing.T) {
 	if err != nil || len(got.Events) != 0 || got.Position.Sequence != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
+	looked, err := b.loop.Atomic(t.Context(), command.Meta{}, func(tx *command.Tx) error {
+		if _, _, err := command.Peek(tx, b.claims, org, "nobody"); err != nil {
+			return err
+		}
+		_, _, err := command.Peek(tx, b.conversations, org, "c")
+		return err
+	})
+	if err != nil || looked.Position != got.Position {
+		t.Errorf("who only looked: %+v, %v", looked, err)
+	}
 	if _, err := b.loop.Atomic(t.Context(), command.Meta{}, func(*command.Tx) error { return nil }); err == nil {
 		t.Error("a success without a position")
 	}

@@ -165,6 +165,8 @@ func (o *orgModel) applyChannel(r events.Recorded) {
 		c.Disabled = false
 	case events.ChannelIdentitySecretRotated:
 		c.IdentityVersion = e.Version
+	case events.ChannelSessionsRevoked:
+		c.SessionEpoch = e.Epoch
 	case events.ChannelIdentityRequired:
 		c.IdentityRequired = true
 	case events.ChannelAnonymousAllowed:

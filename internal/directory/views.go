@@ -56,6 +56,7 @@ type Channel struct {
 
 	IdentityVersion  int                     // of the secret that proves who visitors are; 0: there is none
 	IdentityRequired bool                    // whether anonymous visitors are refused
+	SessionEpoch     int                     // how often all sessions were revoked; those of a lower one have ended
 	Survey           events.ChannelSurveySet // in force now
 	Surveys          []SurveyVersion         // every setting it ever had, oldest first: see SurveyAt
 	Chat             Chat                    // of a chat channel

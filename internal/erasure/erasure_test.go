@@ -17,6 +17,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/customer"
 	"github.com/tidemark-desk/tidemark/internal/domain/org"
+	"github.com/tidemark-desk/tidemark/internal/domain/visitor"
 	"github.com/tidemark-desk/tidemark/internal/erasure"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/intake"
@@ -142,6 +143,11 @@ func TestErase(t *testing.T) {
 	bob, kept := b.open(intake.Customer{Name: "Bob", Email: "bob@example.com"}, "hello")
 	b.merge(older, old)
 	b.merge(old, zoe)
+	for _, id := range []string{old, zoe, bob} {
+		if _, err := aggregates.Visitors(b.loop).Handle(t.Context(), "acme", id, command.Meta{}, visitor.RevokeSessions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	if _, err := b.eraser.Erase(t.Context(), "acme", older, command.Meta{}); !errors.Is(err, customer.ErrMerged) || !strings.Contains(err.Error(), old) {
 		t.Errorf("who was merged: %v", err)
@@ -215,6 +221,11 @@ func TestErase(t *testing.T) {
 	}
 	if found := testkit.Mentions(testkit.Messages(t, b.log), personal...); len(found) > 0 {
 		t.Errorf("still in the log: %q", found)
+	}
+	for id, want := range map[string]string{old: "", zoe: "", bob: "visitor.sessions_revoked"} {
+		if got := types(b.read(events.KindVisitor, id)); got != want {
+			t.Errorf("of the sessions of %s the log has %q, want %q", id, got, want)
+		}
 	}
 	for _, id := range []string{first, second, third} {
 		if list := b.read(events.KindConversation, id); types(list) != "conversation.erased" {

@@ -35,8 +35,8 @@ func (e *Eraser) PurgeConversation(ctx context.Context, org, id string, m comman
 	return e.log.PurgeBefore(ctx, a, r.Position.Sequence)
 }
 
-// PurgeCustomer takes out of the log what precedes the customer's tombstone, and what claims say of them. It may be
-// repeated. Errors: ErrNone when there is no tombstone.
+// PurgeCustomer takes out of the log what precedes the customer's tombstone, what claims say of them, and when they ended
+// their chat sessions. It may be repeated. Errors: ErrNone when there is no tombstone.
 func (e *Eraser) PurgeCustomer(ctx context.Context, org, id string) error {
 	a := events.Aggregate{Org: org, Kind: events.KindCustomer, ID: id}
 	recorded, err := e.log.Read(ctx, a, 0)
@@ -56,7 +56,20 @@ func (e *Eraser) PurgeCustomer(ctx context.Context, org, id string) error {
 			return err
 		}
 	}
+	if err := e.purgeSessions(ctx, org, id); err != nil {
+		return err
+	}
 	return e.log.PurgeBefore(ctx, a, recorded[at].Sequence)
+}
+
+// purgeSessions takes out when the customer ended their chat sessions. Whoever still has a token of one is led to nothing by it.
+func (e *Eraser) purgeSessions(ctx context.Context, org, id string) error {
+	a := events.Aggregate{Org: org, Kind: events.KindVisitor, ID: id}
+	recorded, err := e.log.Read(ctx, a, 0)
+	if err != nil || len(recorded) == 0 {
+		return err
+	}
+	return e.log.PurgeBefore(ctx, a, recorded[len(recorded)-1].Sequence+1)
 }
 
 // claimsOf are the claims on every address that a customer ever had.

@@ -111,7 +111,7 @@ func (i *Intake) Open(ctx context.Context, org string, m command.Meta, r Request
 		m.ID = events.NewID()
 	}
 	if r.ConversationID == "" {
-		r.ConversationID = command.DeriveID("conversation", org, m.Actor.String(), m.ID)
+		r.ConversationID = ConversationID(org, m)
 	}
 	messages := append([]Message{r.Message}, r.More...)
 	for n := range messages {
@@ -151,6 +151,12 @@ func (i *Intake) Open(ctx context.Context, org string, m command.Meta, r Request
 		opened.read(result.Events)
 	}
 	return opened, nil
+}
+
+// ConversationID is the id of the conversation that a command opens which names none. It is known before there is one, so
+// that files can be kept for it.
+func ConversationID(org string, m command.Meta) string {
+	return command.DeriveID("conversation", org, m.Actor.String(), m.ID)
 }
 
 // MessageID is the id of the nth message of a command that gave it none, counted from 0.

@@ -21,13 +21,10 @@ import (
 // MaxBody is the largest body that a request may have, in bytes.
 const MaxBody = 1 << 20
 
-// bodyTimeout is how long a body may take to arrive.
-const bodyTimeout = 10 * time.Second
-
 // CheckRequest lets only requests through whose path, query and body are sound text, whose body is at most MaxBody
 // and says that it is JSON. The checks are on the raw bytes, because decoding would silently mend what is wrong:
 // encoding/json turns bad UTF-8 and half surrogate pairs into U+FFFD. The bodies of the raw paths are left alone: they are
-// files, and whoever answers there reads and bounds them.
+// files, and whoever answers there reads and bounds them. How long a body may take is for CutOff to say.
 func CheckRequest(next http.Handler, raw ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := checkRequest(w, r, slices.Contains(raw, r.URL.Path)); err != nil {
@@ -97,20 +94,16 @@ func checkMediaType(h http.Header) error {
 	return ErrMediaType
 }
 
-// readBody reads the whole body, but no more than MaxBody and no longer than bodyTimeout.
+// readBody reads the whole body, but no more than MaxBody.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBody {
 		return nil, ErrBodyTooLarge
 	}
-	control := http.NewResponseController(w)
-	deadline := control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil
 	buf := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength+1, 512)))
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
-	if deadline {
-		// Left in place, it would end the request's context in the middle of the handler.
-		_ = control.SetReadDeadline(time.Time{})
-	}
 	if err == nil {
+		// Left in place, the limit of CutOff would end the request's context in the middle of the handler.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		return buf.Bytes(), nil
 	}
 	w.Header().Set("Connection", "close") // what is left of the body is not worth reading

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/internal/web"
@@ -51,4 +52,42 @@ func TestCaller(t *testing.T) {
 			t.Errorf("%q is taken for an address", bad)
 		}
 	}
+}
+
+// FuzzCaller: whom a request is from is its other end, or what a proxy that is believed says in an address; nobody else can
+// say anything, and nothing makes it panic.
+func FuzzCaller(f *testing.F) {
+	for _, s := range [][2]string{
+		{"10.0.0.1:1", "203.0.113.9"},
+		{"10.0.0.1:1", "1.1.1.1, 10.0.0.2,"},
+		{"198.51.100.7:1", "203.0.113.9"},
+		{"[2001:db8::5]:1", "[2a00:1:2:3::9]:443"},
+		{"@", "::ffff:10.0.0.1"},
+		{"10.0.0.1:1", "fe80::1%eth0"},
+		{"10.0.0.1:1", "[[]], %, :"},
+	} {
+		f.Add(s[0], s[1])
+	}
+	proxies, err := web.ParseProxies([]string{"10.0.0.0/8", "2001:db8::/32"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, remote, forwarded string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = remote
+		alone := proxies.Caller(r)
+		r.Header.Set("X-Forwarded-For", forwarded)
+		if got := web.Proxies(nil).Caller(r); got != alone {
+			t.Fatalf("%q said of itself %q, and is %q", remote, forwarded, got)
+		}
+		got := proxies.Caller(r)
+		if got == alone {
+			return
+		}
+		_, noAddress := netip.ParseAddr(got)
+		_, noNetwork := netip.ParsePrefix(got)
+		if noAddress != nil && noNetwork != nil {
+			t.Fatalf("%q behind %q is %q", forwarded, remote, got)
+		}
+	})
 }

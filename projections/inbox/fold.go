@@ -32,7 +32,7 @@ func (s *state) fold(r events.Recorded) {
 	}
 	s.Sequence = r.Sequence
 	at := pgtext.Time(r.Time)
-	if _, mark := r.Event.(events.ConversationReadUpTo); !mark {
+	if !events.Beside(r.Event) {
 		s.UpdatedAt = at
 	}
 	switch e := r.Event.(type) {

@@ -163,6 +163,18 @@ func TestFold(t *testing.T) {
 			c.MessageCount, c.WaitingSince, c.LastMessageAt, c.UpdatedAt = 2, at(2), at(3), *at(3)
 			c.LastMessageFrom, c.LastMessagePreview = "customer", "2"
 		}},
+		{"a survey moves nothing", []events.Event{
+			opened,
+			customer("1"),
+			events.ConversationClosed{Reason: "solved"},
+			events.ConversationSurveyRequested{SurveyID: "s1", Closing: 1},
+			events.ConversationSurveyAnswered{SurveyID: "s1", Score: 5},
+			events.ConversationSurveyExpired{SurveyID: "s2"},
+			events.ConversationSurveyExcused{SurveyID: "s3", Closing: 3},
+		}, func(c *Conversation) {
+			c.Status, c.MessageCount, c.UnreadByDesk, c.LastMessageAt, c.UpdatedAt = events.StatusClosed, 1, 1, at(2), *at(3)
+			c.LastMessageFrom, c.LastMessagePreview = "customer", "1"
+		}},
 		{"a merged one is closed, and nobody waits in it", []events.Event{opened, customer("1"), events.ConversationMerged{IntoID: "other"}}, func(c *Conversation) {
 			c.Status, c.MergedInto, c.MessageCount, c.UnreadByDesk, c.LastMessageAt = events.StatusClosed, "other", 1, 1, at(2)
 			c.LastMessageFrom, c.LastMessagePreview = "customer", "1"

@@ -87,7 +87,7 @@ func (d *Document) Fold(e events.Recorded) error {
 	}
 	d.apply(e)
 	d.Revision, d.Position = e.Revision, e.Sequence
-	if _, mark := e.Event.(events.ConversationReadUpTo); !mark && e.Time.After(d.Updated) {
+	if !events.Beside(e.Event) && e.Time.After(d.Updated) {
 		d.Updated = e.Time
 	}
 	return nil

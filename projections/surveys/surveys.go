@@ -1,4 +1,4 @@
-// Package surveys is the read model behind the report on satisfaction: one row for each closing that a survey was owed
+// Package surveys is the read model behind the report on satisfaction and the list of surveys: one row for each closing that a survey was owed
 // for, with what came of it.
 //
 // Projection writes it (apply.go), Reader reads it (read.go), and nobody else names its tables. Everything is folded from

@@ -17,7 +17,7 @@ func entryOf(r events.Recorded) (e Entry, ok bool) {
 	case events.ConversationMessageWritten:
 		e.Kind, e.ID, e.Text, e.Author, e.Attachments = MessageWritten, v.MessageID, v.Text, v.Author, attachments(v.Attachments)
 	case events.ConversationNoteAdded:
-		e.Kind, e.ID, e.Text, e.Author = NoteAdded, v.NoteID, v.Text, v.Author
+		e.Kind, e.ID, e.Text, e.Author, e.Attachments = NoteAdded, v.NoteID, v.Text, v.Author, attachments(v.Attachments)
 	default:
 		e.Kind, e.Detail = change(r.Event)
 	}

@@ -376,6 +376,7 @@ func TestAttachments(t *testing.T) {
 	add("a", events.ConversationOpened{CustomerID: "ann"})
 	add("b", events.ConversationOpened{CustomerID: "ann"})
 	add("a", events.ConversationMessageReceived{MessageID: "m1", CustomerID: "ann", Attachments: []events.Attachment{photo, invoice}})
+	add("a", events.ConversationNoteAdded{NoteID: "n1", Attachments: []events.Attachment{invoice}})
 	add("a", events.ConversationMerged{IntoID: "b"})
 	add("b", events.ConversationMessageWritten{MessageID: "m2", Text: "thanks"})
 	if err := modeltest.Apply(t.Context(), pool, Projection{}, stream); err != nil {
@@ -392,5 +393,9 @@ func TestAttachments(t *testing.T) {
 	}
 	if page.Items[1].Attachments != nil {
 		t.Errorf("%+v", page.Items[1])
+	}
+	notes, err := NewReader(pool).Notes(t.Context(), "acme", "b", Query{})
+	if err != nil || len(notes.Items) != 1 || notes.Items[0].ConversationID != "a" || !slices.Equal(notes.Items[0].Attachments, []events.Attachment{invoice}) {
+		t.Errorf("%+v %v", notes, err)
 	}
 }

@@ -113,6 +113,7 @@ func (s *Service) register() {
 	s.registerWorkflows()
 	s.registerSearch()
 	s.registerReports()
+	s.registerSurveys()
 	s.registerStream()
 	s.registerProjections()
 	s.registerParked()
@@ -131,7 +132,7 @@ func (s *Service) routes(operations *http.ServeMux) http.Handler {
 	mux.Handle("/healthz", s.ops)
 	mux.Handle("/readyz", s.ops)
 	mux.Handle("/metrics", s.ops)
-	return web.Recover(s.Logger, web.Routes(mux))
+	return web.Recover(s.Logger, web.CutOff(web.Routes(mux), web.BodyTimeout))
 }
 
 // Handler answers everything that the service serves: /v1, /docs, /openapi.json, /healthz, /readyz, /metrics.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
+	"github.com/tidemark-desk/tidemark/internal/intake"
 	"github.com/tidemark-desk/tidemark/internal/web"
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 )
@@ -34,9 +36,10 @@ type Files interface {
 func (s *Service) registerAttachments() {
 	add(s, operation{
 		id: "upload-attachment", method: http.MethodPost, path: uploadPath, tag: "Conversations", status: http.StatusCreated,
-		summary: "Upload a file for a message",
-		doc: "The body is the file, at most 10 MiB. List its id in the attachments of a message of that conversation, within a day; until then " +
-			"nobody sees it. What type it is, is found in the file: the Content-Type says nothing. Uploading again keeps nothing twice.",
+		summary: "Upload a file for a message or a note",
+		doc: "The body is the file, at most 10 MiB. List its id in the attachments of a message or a note of that conversation, within a day; until " +
+			"then nobody sees it, and what is with a note no customer ever sees. For the first message of a conversation that is yet to be opened, name the " +
+			"Idempotency-Key with which you will open it. What type it is, is found in the file: the Content-Type says nothing. Uploading again keeps nothing twice.",
 		codes: []string{"conversation_not_found", "conversation_erased", "attachment_too_large", "files_unavailable", "log_unavailable"},
 		file:  true, longest: longestUpload,
 	}, s.uploadAttachment)
@@ -44,7 +47,8 @@ func (s *Service) registerAttachments() {
 
 // UploadAttachment is a file that comes.
 type UploadAttachment struct {
-	Conversation string `query:"conversation" required:"true" maxLength:"64" doc:"Id of the conversation whose message will have it."`
+	Conversation string `query:"conversation" maxLength:"64" doc:"Id of the conversation whose message or note will have it."`
+	Opening      string `query:"opening" maxLength:"255" doc:"Instead: the Idempotency-Key with which you will open a conversation."`
 	Name         string `query:"name" maxLength:"1000" doc:"Of the file."`
 	raw          huma.Context
 }
@@ -60,12 +64,24 @@ func (s *Service) uploadAttachment(ctx context.Context, in *UploadAttachment) (*
 		return nil, web.ErrNoRoute
 	}
 	c := callerOf(ctx)
-	kept := func(ctx context.Context) error { return s.kept(ctx, c.OrgID, in.Conversation) }
+	id := in.Conversation
+	switch {
+	case (id == "") == (in.Opening == ""):
+		return nil, wrong("query.conversation", "or opening is needed, and not both")
+	case id == "":
+		id = intake.ConversationID(c.OrgID, Writing{IdempotencyKey: in.Opening}.meta(ctx, nil))
+	}
+	kept := func(ctx context.Context) error {
+		if err := s.kept(ctx, c.OrgID, id); in.Opening == "" || !errors.Is(err, conversation.ErrNotFound) {
+			return err
+		}
+		return nil // it is yet to be opened
+	}
 	if err := kept(ctx); err != nil {
 		return nil, err
 	}
 	r, w := humago.Unwrap(in.raw)
-	u, err := s.Files.Receive(w, r.WithContext(ctx), attachment.Owner{Org: c.OrgID, Conversation: in.Conversation, By: ownerDesk}, in.Name, kept)
+	u, err := s.Files.Receive(w, r.WithContext(ctx), attachment.Owner{Org: c.OrgID, Conversation: id, By: ownerDesk}, in.Name, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +102,7 @@ func (s *Service) kept(ctx context.Context, org, id string) error {
 	return nil
 }
 
-// redeem gives the files that a message lists.
+// redeem gives the files that a message or a note lists.
 func (s *Service) redeem(c *caller, conversationID string, ids []string) ([]events.Attachment, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -112,6 +128,8 @@ func (s *Service) filesOf(e events.Recorded) []attachment.Attachment {
 	case events.ConversationMessageReceived:
 		list = m.Attachments
 	case events.ConversationMessageWritten:
+		list = m.Attachments
+	case events.ConversationNoteAdded:
 		list = m.Attachments
 	}
 	if s.Files == nil || len(list) == 0 {

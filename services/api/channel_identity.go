@@ -22,6 +22,13 @@ func (s *Service) registerChannelIdentity(tag string) {
 		summary: "Take only visitors whose site has proven who they are, or anybody",
 		codes:   []string{"channel_not_found", "channel_not_chat", "identity_secret_missing", "text_invalid"},
 	}, s.requireIdentity)
+	add(s, operation{
+		id: "revoke-sessions", method: http.MethodDelete, path: "/v1/channels/{id}/sessions", tag: tag, admin: true,
+		summary: "End all chat sessions of a channel",
+		doc: "Their tokens are refused with `session_revoked` and their streams end, in every process. Who comes back is somebody new, unless the site proves who they are. " +
+			"Sessions that are opened from then on are not concerned.",
+		codes: []string{"channel_not_found", "channel_not_chat", "text_invalid"},
+	}, s.revokeSessions)
 }
 
 // RotateIdentitySecret is the input of a rotation.
@@ -92,5 +99,23 @@ func (s *Service) requireIdentity(ctx context.Context, in *RequireIdentity) (*Wr
 		c = channel.RequireIdentity{Reason: in.Body.Reason}
 	}
 	r, err := s.channels.Handle(ctx, callerOf(ctx).OrgID, in.ID, in.meta(ctx, in.Body), c)
+	return s.configured(ctx, in.ID, r, err)
+}
+
+// RevokeSessions names a channel whose sessions end.
+type RevokeSessions struct {
+	ByID
+	Writing
+	Reason string `query:"reason" maxLength:"200"`
+}
+
+func (s *Service) revokeSessions(ctx context.Context, in *RevokeSessions) (*Written[Done], error) {
+	orgID := callerOf(ctx).OrgID
+	before, _, err := s.channels.State(ctx, orgID, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	revoke := channel.RevokeSessions{After: before.SessionEpoch, Reason: in.Reason}
+	r, err := s.channels.Handle(ctx, orgID, in.ID, in.meta(ctx, in.Reason), revoke)
 	return s.configured(ctx, in.ID, r, err)
 }

@@ -41,3 +41,26 @@ func TestIdentitySecret(t *testing.T) {
 	}
 	b.ok(200, "PUT", path+"/identity", admin, map[string]any{"required": false})
 }
+
+// TestRevokeSessions: admins end the sessions of a chat channel, again each time they ask anew, and once for a repeated request.
+func TestRevokeSessions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	admin := b.acme.adminKey
+	site := b.ok(201, "POST", "/v1/channels", admin, map[string]any{"type": "chat", "name": "Site"}).str("id")
+	mail := b.ok(201, "POST", "/v1/channels", admin, map[string]any{"type": "email", "name": "Mail"}).str("id")
+	path := "/v1/channels/" + site + "/sessions"
+	b.refused(409, "channel_not_chat", "DELETE", "/v1/channels/"+mail+"/sessions", admin, nil)
+	b.refused(403, "forbidden", "DELETE", path, b.acme.userKey, nil)
+	b.refused(422, "text_invalid", "DELETE", path+"?reason=a%0Ab", admin, nil)
+	first := b.ok(200, "DELETE", path+"?reason=leaked", admin, nil, "Idempotency-Key", "first")
+	again := b.ok(200, "DELETE", path+"?reason=leaked", admin, nil, "Idempotency-Key", "first")
+	if string(again.raw) != string(first.raw) {
+		t.Errorf("a repeated request answers %s, first %s", again.raw, first.raw)
+	}
+	b.refused(409, "idempotency_key_reused", "DELETE", path+"?reason=other", admin, nil, "Idempotency-Key", "first")
+	b.ok(200, "DELETE", path, admin, nil)
+	if c, ok := b.dir.Channel("acme", site); !ok || c.SessionEpoch != 2 {
+		t.Errorf("%+v %v", c, ok)
+	}
+}

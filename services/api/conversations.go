@@ -26,7 +26,7 @@ type Conversation struct {
 	Tags         []string         `json:"tags" nullable:"false"`
 	Attributes   map[string]any   `json:"attributes"`
 	CreatedAt    time.Time        `json:"created_at"`
-	UpdatedAt    time.Time        `json:"updated_at" doc:"Of the last change; reading changes nothing."`
+	UpdatedAt    time.Time        `json:"updated_at" doc:"Of the last change; reading changes nothing, and neither do surveys."`
 	SnoozedUntil *time.Time       `json:"snoozed_until"`
 	WaitingSince *time.Time       `json:"waiting_since" doc:"When the customer wrote first since a person last answered."`
 	LastMessage  *LastMessage     `json:"last_message"`

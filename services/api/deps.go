@@ -93,9 +93,10 @@ type Customers interface {
 	Get(ctx context.Context, org, id string) (customers.Customer, error)
 }
 
-// Surveys reports what visitors said.
+// Surveys reports and lists what visitors said.
 type Surveys interface {
 	Satisfaction(ctx context.Context, org string, q surveys.Query) (surveys.Report, error)
+	List(ctx context.Context, org string, q surveys.ListQuery) (surveys.Page, error)
 }
 
 // Search finds conversations by their words, and tells how the index is doing.

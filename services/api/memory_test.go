@@ -192,7 +192,7 @@ func (m memoryTimeline) Messages(ctx context.Context, org, id string, q timeline
 func (m memoryTimeline) Notes(ctx context.Context, org, id string, q timeline.Query) (timeline.Page, error) {
 	return m.entries(ctx, org, q, func(r events.Recorded) (timeline.Entry, bool) {
 		n, ok := r.Event.(events.ConversationNoteAdded)
-		return timeline.Entry{Kind: timeline.NoteAdded, ID: n.NoteID, Text: n.Text, Author: n.Author}, ok && r.Aggregate.ID == id
+		return timeline.Entry{Kind: timeline.NoteAdded, ID: n.NoteID, Text: n.Text, Author: n.Author, Attachments: n.Attachments}, ok && r.Aggregate.ID == id
 	})
 }
 

@@ -55,7 +55,11 @@ func (s *Service) registerMessages() {
 	add(s, operation{
 		id: "post-note", method: http.MethodPost, path: "/v1/conversations/{id}/notes", tag: tag, status: http.StatusCreated,
 		summary: "Leave a note that the customer never sees",
-		codes:   []string{"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid", "event_too_large"},
+		doc:     "It has a text, attachments, or both. Nobody but agents gets to them.",
+		codes: []string{
+			"conversation_not_found", "conversation_erased", "conversation_merged", "text_invalid", "event_too_large",
+			"attachment_unknown", "attachment_expired", "attachments_invalid",
+		},
 	}, s.postNote)
 }
 
@@ -105,14 +109,24 @@ type PostNote struct {
 
 // PostNoteBody is a note.
 type PostNoteBody struct {
-	Text string `json:"text" minLength:"1" maxLength:"10000"`
+	Text        string   `json:"text,omitempty" maxLength:"10000" doc:"May be empty when there are attachments."`
+	Attachments []string `json:"attachments,omitempty" maxItems:"10" doc:"Ids of files that were uploaded for this conversation."`
 }
 
 func (s *Service) postNote(ctx context.Context, in *PostNote) (*Written[Done], error) {
 	c := callerOf(ctx)
 	m := in.meta(ctx, in.Body)
 	id := command.DeriveID("note", in.ID, m.ID)
-	r, err := s.conversations.Handle(ctx, c.OrgID, in.ID, m, conversation.AddNote{NoteID: id, Author: c.actor(), Text: in.Body.Text})
+	files, err := s.redeem(c, in.ID, in.Body.Attachments)
+	if err != nil {
+		r, err := s.conversations.Refuse(ctx, c.OrgID, in.ID, m, err)
+		if err != nil {
+			return nil, err
+		}
+		return done(id, r), nil
+	}
+	note := conversation.AddNote{NoteID: id, Author: c.actor(), Text: in.Body.Text, Attachments: files}
+	r, err := s.conversations.Handle(ctx, c.OrgID, in.ID, m, note)
 	if err != nil {
 		return nil, err
 	}

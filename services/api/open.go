@@ -10,7 +10,10 @@ import (
 // customerCodes are those of whatever makes customers known, openCodes of what opens conversations.
 var (
 	customerCodes = []string{"identity_invalid", "text_invalid", "identity_taken", "customer_not_found", "customer_erased", "customer_merged"}
-	openCodes     = append([]string{"channel_not_found", "channel_disabled", "channel_invalid", "event_too_large", "conversation_erased"}, customerCodes...)
+	openCodes     = append([]string{
+		"channel_not_found", "channel_disabled", "channel_invalid", "event_too_large", "conversation_erased",
+		"attachment_unknown", "attachment_expired", "attachments_invalid",
+	}, customerCodes...)
 )
 
 // OpenConversation is the input of a new conversation.
@@ -22,7 +25,8 @@ type OpenConversation struct {
 		Subject   string         `json:"subject,omitempty" maxLength:"500"`
 		Customer  CustomerRef    `json:"customer"`
 		Message   struct {
-			Text string `json:"text" minLength:"1" maxLength:"10000"`
+			Text        string   `json:"text,omitempty" maxLength:"10000" doc:"May be empty when there are attachments."`
+			Attachments []string `json:"attachments,omitempty" maxItems:"10" doc:"Ids of files that were uploaded for opening with this Idempotency-Key."`
 		} `json:"message"`
 	}
 }
@@ -46,12 +50,25 @@ type Opened struct {
 	Elsewhere  []events.IdentityType `json:"elsewhere,omitempty" doc:"Addresses that belong to another customer, and stay there."`
 }
 
-// openConversation takes the first message. The strongest address that is known decides who the customer is.
+// openConversation takes the first message. The strongest address that is known decides who the customer is. What came with
+// its files, if they can no longer be sent, is answered as the first time when it has happened.
 func (s *Service) openConversation(ctx context.Context, in *OpenConversation) (*Written[Opened], error) {
 	c := callerOf(ctx)
-	o, err := s.Intake.Open(ctx, c.OrgID, in.meta(ctx, in.Body), intake.Request{
-		Channel: in.Body.Channel, ChannelID: in.Body.ChannelID, Subject: in.Body.Subject,
-		Customer: in.Body.Customer.intake(), Message: intake.Message{Text: in.Body.Message.Text},
+	m := in.meta(ctx, in.Body)
+	id := intake.ConversationID(c.OrgID, m)
+	if len(in.Body.Message.Attachments) > 0 && in.IdempotencyKey == "" {
+		return nil, wrong("header.Idempotency-Key", "is that for which the attachments were uploaded")
+	}
+	files, err := s.redeem(c, id, in.Body.Message.Attachments)
+	if err != nil {
+		if _, err := s.conversations.Refuse(ctx, c.OrgID, id, m, err); err != nil {
+			return nil, err
+		}
+	}
+	o, err := s.Intake.Open(ctx, c.OrgID, m, intake.Request{
+		ConversationID: id,
+		Channel:        in.Body.Channel, ChannelID: in.Body.ChannelID, Subject: in.Body.Subject,
+		Customer: in.Body.Customer.intake(), Message: intake.Message{Text: in.Body.Message.Text, Attachments: files},
 	})
 	if err != nil {
 		return nil, err

@@ -75,7 +75,9 @@ func (s *Service) changeOrg(ctx context.Context, in *ChangeOrg) (*Written[Done],
 			}
 		}
 		if in.Body.DefaultQueueID != nil {
-			return s.stageDefaultQueue(tx, id, *in.Body.DefaultQueueID)
+			if err := s.stageDefaultQueue(tx, id, *in.Body.DefaultQueueID); err != nil {
+				return err
+			}
 		}
 		_, _, err := command.Peek(tx, s.orgs, id, id) // a change of nothing still has a position
 		return err

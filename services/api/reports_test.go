@@ -9,16 +9,23 @@ import (
 	"github.com/tidemark-desk/tidemark/services/api"
 )
 
-// visitors answer with a report, and remember what they were asked.
+// visitors answer with a report or a page, and remember what they were asked.
 type visitors struct {
 	report surveys.Report
 	org    string
 	asked  surveys.Query
+	page   surveys.Page
+	listed surveys.ListQuery
 }
 
 func (v *visitors) Satisfaction(_ context.Context, org string, q surveys.Query) (surveys.Report, error) {
 	v.org, v.asked = org, q
 	return v.report, nil
+}
+
+func (v *visitors) List(_ context.Context, org string, q surveys.ListQuery) (surveys.Page, error) {
+	v.org, v.listed = org, q
+	return v.page, nil
 }
 
 func TestSatisfactionReport(t *testing.T) {

@@ -28,12 +28,8 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request, v session) erro
 	if err := s.open(v); err != nil {
 		return err
 	}
-	now := s.Clock()
-	if err := s.uploads.Check(w.Header(), v.Visitor, now); err != nil {
+	if err := s.limitFile(w.Header(), r, v); err != nil {
 		return err
-	}
-	if q := s.uploaders.Take(v.Org+"/"+v.Channel+" "+s.Proxies.Caller(r), now); q.RetryAfter > 0 {
-		return web.ErrRateLimited.WithRetryAfter(q.RetryAfter)
 	}
 	kept := func(ctx context.Context) error { return s.kept(ctx, v) }
 	if err := kept(r.Context()); err != nil {

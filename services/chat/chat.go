@@ -14,12 +14,15 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/aggregates"
 	"github.com/tidemark-desk/tidemark/internal/command"
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/conversation"
 	"github.com/tidemark-desk/tidemark/internal/domain/customer"
+	"github.com/tidemark-desk/tidemark/internal/domain/visitor"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/web"
 )
@@ -27,6 +30,7 @@ import (
 // Log is what the service needs of the event log besides writing to it.
 type Log interface {
 	Tail(ctx context.Context, f eventlog.Filter, after uint64, caughtUp func(), fn func(events.Recorded) error) error
+	Head() uint64
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
 	Last(ctx context.Context, a events.Aggregate) (events.Recorded, bool, error)
 	Position(a events.Aggregate, sequence uint64) events.Position
@@ -47,20 +51,26 @@ type Deps struct {
 	Loop      *command.Loop
 	Directory Directory
 	Intake    Intake
-	Files     Files            // nil: nothing can be attached
-	Typing    Typing           // nil: nobody is seen typing
-	Logger    *slog.Logger     // nil: nothing is logged
-	Clock     func() time.Time // nil: time.Now
-	Lifetime  time.Duration    // of a session; zero: 24 h
-	Timeout   time.Duration    // of an answer that is no stream; zero: 15 s
-	Starting  time.Duration    // how long a request waits for the directory; zero: 5 s
-	Heartbeat time.Duration    // of streams; zero: the default
-	Proxies   web.Proxies      // that say whom a request is from; nil: nobody does
-	Sessions  web.Limit        // of new sessions, for each address at each site; zero: no limit
-	Sites     web.Limit        // of new sessions, for each site; zero: no limit
-	Messages  web.Limit        // of messages and reads, for each visitor; zero: no limit
-	Uploads   web.Limit        // of files, for each visitor; zero: no limit
-	Uploaders web.Limit        // of files, for each address at each site; zero: no limit
+	Files     Files        // nil: nothing can be attached
+	Typing    Typing       // nil: nobody is seen typing
+	Logger    *slog.Logger // nil: nothing is logged
+
+	Registerer prometheus.Registerer // nil: nothing is counted
+	Clock      func() time.Time      // nil: time.Now
+	Lifetime   time.Duration         // of a token; zero: 24 h
+	Renewable  time.Duration         // for how long a token can be renewed; zero: 30 days
+	Timeout    time.Duration         // of an answer that is no stream; zero: 15 s
+	Starting   time.Duration         // how long a request waits for the directory; zero: 5 s
+	Slowest    time.Duration         // that the body of a request may be, but for files; zero: web.BodyTimeout
+	Heartbeat  time.Duration         // of streams; zero: the default
+	Proxies    web.Proxies           // that say whom a request is from; nil: nobody does
+	Sessions   web.Limit             // of new sessions, for each address at each site; zero: no limit
+	Sites      web.Limit             // of new sessions, for each site; zero: no limit
+	Requests   web.Limit             // of whatever is asked, for each visitor; zero: no limit
+	Senders    web.Limit             // of messages, for each address at each site; zero: no limit
+	Messages   web.Limit             // of messages, for each site; zero: no limit
+	Uploads    web.Limit             // of files, for each visitor; zero: no limit
+	Uploaders  web.Limit             // of files, for each address at each site; zero: no limit
 }
 
 // Service is the visitors' face.
@@ -68,11 +78,9 @@ type Service struct {
 	Deps
 	conversations *command.Handler[conversation.State, conversation.Command]
 	customers     *command.Handler[customer.State, customer.Command]
-	bySession     *web.Limiter
-	byAddress     *web.Limiter
-	bySite        *web.Limiter
-	uploads       *web.Limiter
-	uploaders     *web.Limiter
+	visitors      *command.Handler[visitor.State, visitor.Command]
+	revocations   *revocations
+	limits        limits
 	streams       *web.Streams
 	handler       http.Handler
 }
@@ -88,8 +96,14 @@ func New(d Deps) *Service {
 	if d.Lifetime == 0 {
 		d.Lifetime = 24 * time.Hour
 	}
+	if d.Renewable == 0 {
+		d.Renewable = 30 * 24 * time.Hour
+	}
 	if d.Timeout == 0 {
 		d.Timeout = 15 * time.Second
+	}
+	if d.Slowest == 0 {
+		d.Slowest = web.BodyTimeout
 	}
 	if d.Starting == 0 {
 		d.Starting = 5 * time.Second
@@ -98,16 +112,15 @@ func New(d Deps) *Service {
 		Deps:          d,
 		conversations: aggregates.Conversations(d.Loop),
 		customers:     aggregates.Customers(d.Loop),
-		bySession:     web.NewLimiter(d.Messages),
-		byAddress:     web.NewLimiter(d.Sessions),
-		bySite:        web.NewLimiter(d.Sites),
-		uploads:       web.NewLimiter(d.Uploads),
-		uploaders:     web.NewLimiter(d.Uploaders),
+		visitors:      aggregates.Visitors(d.Loop),
+		revocations:   newRevocations(d.Log),
+		limits:        newLimits(d),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat/v1/channels/{site_key}", s.answer(s.inTime(s.showChannel)))
 	mux.HandleFunc("POST /chat/v1/sessions", s.answer(s.inTime(s.openSession)))
+	mux.HandleFunc("DELETE /chat/v1/sessions/current", s.answer(s.inTime(s.holder(s.endSessions))))
 	mux.HandleFunc("POST /chat/v1/messages", s.answer(s.inTime(s.visitor(s.postMessage))))
 	mux.HandleFunc("GET /chat/v1/messages", s.answer(s.inTime(s.visitor(s.listMessages))))
 	mux.HandleFunc("GET /chat/v1/conversations", s.answer(s.inTime(s.visitor(s.listConversations))))
@@ -115,20 +128,24 @@ func New(d Deps) *Service {
 	mux.HandleFunc("POST /chat/v1/typing", s.answer(s.inTime(s.visitor(s.visitorTypes))))
 	mux.HandleFunc("POST /chat/v1/read", s.answer(s.inTime(s.visitor(s.markRead))))
 	mux.HandleFunc("POST /chat/v1/surveys/{id}", s.answer(s.inTime(s.visitor(s.answerSurvey))))
-	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.visitor(s.stream)))
+	mux.HandleFunc("GET /chat/v1/stream", s.answer(s.revocable(s.visitor(s.stream))))
 	mux.HandleFunc("POST "+uploadPath, s.answer(s.visitor(s.upload)))
-	s.handler = web.Recover(d.Logger, s.crossOrigin(web.CheckRequest(web.Routes(mux), uploadPath)))
+	s.handler = web.Recover(d.Logger, web.CutOff(s.crossOrigin(web.CheckRequest(web.Routes(mux), uploadPath)), d.Slowest))
 	return s
 }
 
 // Handler answers everything under /chat/.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Run waits for ctx to end, and then ends the streams: their clients come back, to another server.
+// Run ends the streams of sessions that are revoked, until ctx ends, and then all of them: their clients come back, to
+// another server. After an error it may be called again.
 func (s *Service) Run(ctx context.Context) error {
-	<-ctx.Done()
-	s.streams.Close()
-	return nil
+	err := s.revocations.follow(ctx)
+	if ctx.Err() != nil {
+		s.streams.Close()
+		return nil //nolint:nilerr // being told to stop is no error
+	}
+	return err
 }
 
 // inTime ends the context of a request that takes too long.

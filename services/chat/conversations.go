@@ -110,6 +110,9 @@ func messageID(e events.Event) string {
 // again answers as the first time.
 func (s *Service) startConversation(w http.ResponseWriter, r *http.Request, v session) error {
 	var in messageRequest
+	if err := s.limitMessage(r, v); err != nil {
+		return err
+	}
 	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}); err != nil {
 		return err
 	}

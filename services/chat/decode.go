@@ -28,12 +28,12 @@ func decode(r *http.Request, into map[string]*string, lists ...map[string]*[]str
 		list := listOf(lists, name)
 		switch {
 		case list != nil:
-			if object[name][0] != '[' || json.Unmarshal(object[name], list) != nil {
+			if !readTexts(object[name], list) {
 				wrong = append(wrong, fault.Field{Location: "body." + name, Message: "expected list of strings"})
 			}
 		case !known:
 			wrong = append(wrong, fault.Field{Location: "body." + name, Message: "unexpected property"})
-		case object[name][0] != '"' || json.Unmarshal(object[name], value) != nil:
+		case !readText(object[name], value):
 			wrong = append(wrong, fault.Field{Location: "body." + name, Message: "expected string"})
 		}
 	}
@@ -41,6 +41,25 @@ func decode(r *http.Request, into map[string]*string, lists ...map[string]*[]str
 		return web.Invalid(wrong...)
 	}
 	return nil
+}
+
+// readText reads a string, and nothing that would pass for one: encoding/json leaves null alone.
+func readText(raw json.RawMessage, into *string) bool {
+	return raw[0] == '"' && json.Unmarshal(raw, into) == nil
+}
+
+func readTexts(raw json.RawMessage, into *[]string) bool {
+	var all []json.RawMessage
+	if raw[0] != '[' || json.Unmarshal(raw, &all) != nil {
+		return false
+	}
+	*into = make([]string, len(all))
+	for n, one := range all {
+		if !readText(one, &(*into)[n]) {
+			return false
+		}
+	}
+	return true
 }
 
 func listOf(lists []map[string]*[]string, name string) *[]string {

@@ -2,8 +2,8 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/command"
@@ -22,7 +22,7 @@ var (
 // begin is who a new session is of: the customer whom the site has proven, the visitor of the valid token that was sent
 // along, or somebody new, who is not known. An external id without proof leads to nobody.
 func (s *Service) begin(r *http.Request, c directory.Channel, in sessionRequest, p profile) (next session, known bool, err error) {
-	next = session{Org: c.OrgID, Channel: c.ID, Visitor: events.NewID(), Profile: p}
+	next = session{Org: c.OrgID, Channel: c.ID, Visitor: events.NewID(), Profile: p, ChannelEpoch: c.SessionEpoch}
 	old, renews, err := s.previous(r, c)
 	if err != nil {
 		return session{}, false, err
@@ -33,7 +33,11 @@ func (s *Service) begin(r *http.Request, c directory.Channel, in sessionRequest,
 			return session{}, false, errIdentityRefused
 		}
 		next.Identified = true
-		next.Visitor, err = s.identify(r.Context(), next, old, renews)
+		if next.Visitor, err = s.identify(r.Context(), next, old, renews); err != nil {
+			return session{}, false, err
+		}
+		state, _, err := s.visitors.State(r.Context(), next.Org, next.Visitor)
+		next.VisitorEpoch = state.Epoch
 		return next, true, err
 	}
 	if renews && old.Identified && p.ExternalID != "" && p.ExternalID != old.Profile.ExternalID {
@@ -41,6 +45,7 @@ func (s *Service) begin(r *http.Request, c directory.Channel, in sessionRequest,
 	}
 	if renews {
 		next.Visitor, next.Identified = old.Visitor, old.Identified
+		next.VisitorEpoch, next.ChannelEpoch = old.VisitorEpoch, old.ChannelEpoch // what is revoked meanwhile stays so
 		if p == (profile{}) || old.Identified {
 			next.Profile = old.Profile
 		}
@@ -57,8 +62,11 @@ func (s *Service) previous(r *http.Request, c directory.Channel) (session, bool,
 	if !ok || old.Org != c.OrgID || old.Channel != c.ID || s.erased(r.Context(), old) {
 		return session{}, false, nil
 	}
-	ended, err := s.ended(r.Context(), old)
-	return old, !ended, err
+	err := s.live(r.Context(), old)
+	if errors.Is(err, errSession) || errors.Is(err, errRevoked) {
+		return session{}, false, nil
+	}
+	return old, err == nil, err
 }
 
 // identify finds or makes the customer of a session that has proof. Whoever was anonymous before turns out to be them, with
@@ -70,18 +78,4 @@ func (s *Service) identify(ctx context.Context, next, old session, was bool) (st
 	}
 	m := command.Meta{Actor: events.Actor{Type: events.ActorCustomer}}
 	return s.Intake.Identify(ctx, next.Org, m, proven)
-}
-
-// ended tells whether a session that proves nothing is of a visitor who has proven who they are since: then only proof
-// leads to their conversations, for everybody who holds the old token.
-func (s *Service) ended(ctx context.Context, v session) (bool, error) {
-	if v.Identified {
-		return false, nil
-	}
-	state, _, err := s.customers.State(ctx, v.Org, v.Visitor)
-	if err != nil {
-		return false, err
-	}
-	proven := slices.ContainsFunc(state.Identities, func(i events.Identity) bool { return i.Type == events.IdentityExternalID })
-	return state.MergedInto != "" || proven, nil
 }

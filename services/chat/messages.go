@@ -47,6 +47,9 @@ type Message struct {
 func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session) error {
 	var in messageRequest
 	var uploads []string
+	if err := s.limitMessage(r, v); err != nil {
+		return err
+	}
 	err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text, "conversation_id": &in.ConversationID},
 		map[string]*[]string{"attachments": &uploads})
 	if err != nil {

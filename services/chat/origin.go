@@ -18,7 +18,7 @@ func (s *Service) crossOrigin(next http.Handler) http.Handler {
 			h.Set("Access-Control-Expose-Headers", "Tidemark-Position, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset")
 		}
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST")
+			h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID")
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)

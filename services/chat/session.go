@@ -1,14 +1,12 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
-	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/identity"
 	"github.com/tidemark-desk/tidemark/internal/domain/refusal"
 	"github.com/tidemark-desk/tidemark/internal/domain/text"
@@ -22,6 +20,8 @@ const purpose = "chat-session"
 var (
 	errSession = fault.New(fault.Unauthenticated, "unauthenticated", "there is no session that is valid in the request").
 			WithHint("open one with POST /chat/v1/sessions, and send its token as Authorization: Bearer")
+	errExpired = fault.New(fault.Unauthenticated, "session_expired", "the session's token has expired").
+			WithHint("send it with POST /chat/v1/sessions: the session goes on with another one")
 	errErased = fault.New(fault.Unauthenticated, "session_erased", "everything about this visitor was erased").
 			WithHint("open a new session with POST /chat/v1/sessions")
 	errChannel = refusal.ErrChannelNotFound.WithHint("the site key is shown with the channel")
@@ -38,6 +38,7 @@ type sessionRequest struct{ SiteKey, Name, Email, ExternalID, UserHash string }
 type sessionAnswer struct {
 	Token          string    `json:"token"`
 	ExpiresAt      time.Time `json:"expires_at"`
+	RenewableUntil time.Time `json:"renewable_until"` // by this token
 	ConversationID string    `json:"conversation_id"` // it may not have begun yet
 }
 
@@ -52,7 +53,7 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 		"user_hash": &in.UserHash,
 	})
 	channel, ok := s.Directory.ChannelBySiteKey(in.SiteKey)
-	if err := s.limitSessions(w.Header(), channel, s.Proxies.Caller(r)); err != nil {
+	if err := s.limitSession(w.Header(), r, channel.OrgID, channel.ID); err != nil {
 		return err
 	}
 	if malformed != nil {
@@ -81,8 +82,9 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	expires := s.Clock().Add(s.Lifetime).UTC().Truncate(time.Second)
-	next.Expires = expires.Unix()
+	now := s.Clock().UTC().Truncate(time.Second)
+	expires, until := now.Add(s.Lifetime), now.Add(max(s.Lifetime, s.Renewable))
+	next.Expires, next.Until = expires.Unix(), until.Unix()
 	key, ok := s.key(next.Org)
 	if !ok {
 		return errChannel
@@ -91,27 +93,23 @@ func (s *Service) openSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{Token: token, ExpiresAt: expires, ConversationID: current.conversation().ID})
-}
-
-// limitSessions takes one session from what an address may open at a site, and one from what the site may have. No site
-// pays for another: an address that floods one still opens sessions at others. What names no site is a site of its own.
-func (s *Service) limitSessions(h http.Header, c directory.Channel, address string) error {
-	site, now := c.OrgID+"/"+c.ID, s.Clock()
-	if err := s.byAddress.Check(h, site+" "+address, now); err != nil {
-		return err
-	}
-	if c.ID == "" {
-		return nil // there is nothing behind it that a limit would spare
-	}
-	if q := s.bySite.Take(site, now); q.RetryAfter > 0 {
-		return web.ErrRateLimited.WithRetryAfter(q.RetryAfter)
-	}
-	return nil
+	return web.WriteJSON(w, http.StatusCreated, sessionAnswer{
+		Token: token, ExpiresAt: expires, RenewableUntil: until, ConversationID: current.conversation().ID,
+	})
 }
 
 // visitor lets only requests with a valid session through, as many as a session may make.
 func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v session) error) func(w http.ResponseWriter, r *http.Request) error {
+	return s.holder(func(w http.ResponseWriter, r *http.Request, v session) error {
+		if err := s.admits(v, r.Header.Get("Origin")); err != nil {
+			return err
+		}
+		return next(w, r, v)
+	})
+}
+
+// holder lets only requests through whose token is of a session that goes on, also when it has to be renewed first.
+func (s *Service) holder(next func(w http.ResponseWriter, r *http.Request, v session) error) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.ready(r.Context()); err != nil {
 			return err
@@ -120,14 +118,14 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 		if !ok {
 			return errSession
 		}
-		if err := s.bySession.Check(w.Header(), v.Visitor, s.Clock()); err != nil {
+		if err := s.limits.requests.check(w.Header(), v.site()+" "+v.Visitor, s.Clock()); err != nil {
 			return err
 		}
-		if err := s.admits(v, r.Header.Get("Origin")); err != nil {
-			return err
+		if channel, ok := s.Directory.Channel(v.Org, v.Channel); ok && !allowed(channel, r.Header.Get("Origin")) {
+			return errOrigin
 		}
-		if ended, err := s.ended(r.Context(), v); err != nil || ended {
-			return cmp.Or(err, error(errSession))
+		if err := s.live(r.Context(), v); err != nil {
+			return err
 		}
 		return next(w, r, v)
 	}
@@ -137,8 +135,10 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 func (s *Service) admits(v session, origin string) error {
 	channel, ok := s.Directory.Channel(v.Org, v.Channel)
 	switch {
-	case !ok, s.Clock().Unix() >= v.Expires:
+	case !ok:
 		return errSession
+	case s.Clock().Unix() >= v.Expires:
+		return errExpired
 	case !allowed(channel, origin):
 		return errOrigin
 	case channel.IdentityRequired && !v.Identified:

@@ -66,7 +66,7 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 		return s.open(v)
 	}
 	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
-		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errSession)
+		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errExpired)
 		defer cancel()
 		defer s.showTyping(out, v)()
 		out.Hold() // what was missed goes together
@@ -76,8 +76,11 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 			}
 			return s.tell(out, v, e)
 		})
-		if errors.Is(context.Cause(ctx), errSession) {
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errExpired):
 			return nil // its time was over
+		case errors.Is(cause, errRevoked):
+			return tellRevoked(out, s.Clock())
 		}
 		return err
 	})

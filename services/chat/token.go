@@ -24,10 +24,13 @@ type session struct {
 	Channel string  `json:"c"`
 	Visitor string  `json:"v"` // random: nobody can guess another's; of who is identified, the id of the customer
 	Expires int64   `json:"x"` // seconds since 1970
+	Until   int64   `json:"u"` // the same: from when it cannot be renewed either
 	Profile profile `json:"p"`
 
-	Identified bool `json:"k,omitempty"` // the site has proven who it is: Profile.ExternalID
-	nth        int  // which of the visitor's conversations is meant; not in the token
+	Identified   bool `json:"k,omitempty"` // the site has proven who it is: Profile.ExternalID
+	ChannelEpoch int  `json:"e,omitempty"` // of the channel's sessions when this one was opened
+	VisitorEpoch int  `json:"r,omitempty"` // of the visitor's own
+	nth          int  // which of the visitor's conversations is meant; not in the token
 }
 
 // profile is what a visitor told. It is not proven, but for the external id of who is identified:
@@ -55,7 +58,7 @@ func mac(key []byte, payload string) []byte {
 }
 
 // verify reads a token. The key is asked for by the org that the token names, and nothing of it is believed before
-// the HMAC holds. An expired token is not a session; ok is false for everything that is wrong.
+// the HMAC holds. It may have expired: a token that can be renewed is one. ok is false for everything that is wrong.
 func verify(token string, key func(org string) ([]byte, bool), now time.Time) (s session, ok bool) {
 	rest, ok := strings.CutPrefix(token, tokenPrefix)
 	if !ok || len(token) > maxToken {
@@ -77,5 +80,5 @@ func verify(token string, key func(org string) ([]byte, bool), now time.Time) (s
 	if !known || !hmac.Equal(sum, mac(secret, payload)) {
 		return session{}, false
 	}
-	return s, now.Unix() < s.Expires
+	return s, now.Unix() < max(s.Expires, s.Until)
 }

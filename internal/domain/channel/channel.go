@@ -24,6 +24,7 @@ type State struct {
 
 	IdentityVersion  int // of the secret that was made last; 0: there is none
 	IdentityRequired bool
+	SessionEpoch     int // how often all sessions were revoked
 	Survey           events.ChannelSurveySet
 	Chat             Chat
 }
@@ -73,6 +74,8 @@ func Evolve(s State, e events.Event) State {
 		s.Disabled = false
 	case events.ChannelIdentitySecretRotated:
 		s.IdentityVersion = e.Version
+	case events.ChannelSessionsRevoked:
+		s.SessionEpoch = e.Epoch
 	case events.ChannelIdentityRequired:
 		s.IdentityRequired = true
 	case events.ChannelAnonymousAllowed:
@@ -120,6 +123,8 @@ func Decide(s State, c Command) ([]events.Event, error) {
 		return s.requireIdentity(c)
 	case AllowAnonymous:
 		return s.allowAnonymous(c)
+	case RevokeSessions:
+		return s.revokeSessions(c)
 	case chatCommand:
 		if s.Type != events.ChannelChat {
 			return nil, refusal.ErrChannelNotChat

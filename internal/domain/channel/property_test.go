@@ -22,6 +22,7 @@ func TestProperties(t *testing.T) {
 			channel.RotateIdentitySecret{},
 			channel.RequireIdentity{},
 			channel.AllowAnonymous{},
+			channel.RevokeSessions{},
 			channel.SetSurvey{},
 			channel.SetGreeting{},
 			channel.SetAwayText{},

@@ -10,14 +10,14 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/fault"
 )
 
-// The limits of a message's attachments.
+// The limits of the attachments of a message or a note.
 const (
 	MaxAttachments    = 10
 	MaxAttachmentSize = 10 << 20 // bytes
 	maxMediaType      = 127      // characters
 )
 
-// checkContent checks what a message says: a text, attachments, or both. It gives the attachments as they are kept, with
+// checkContent checks what a message or a note says: a text, attachments, or both. It gives the attachments as they are kept, with
 // their names made harmless.
 func checkContent(body string, attachments []events.Attachment) ([]events.Attachment, error) {
 	if body != "" || len(attachments) == 0 {

@@ -46,6 +46,7 @@ func TestAttachments(t *testing.T) {
 		for _, command := range []conversation.Command{
 			conversation.ReceiveMessage{MessageID: "m", Text: c.text, Attachments: c.files},
 			conversation.WriteMessage{MessageID: "m", Author: ann, Text: c.text, Attachments: c.files},
+			conversation.AddNote{NoteID: "n", Author: ann, Text: c.text, Attachments: c.files},
 		} {
 			made, err := conversation.Decide(state, command)
 			if !errors.Is(err, c.want) {
@@ -59,6 +60,8 @@ func TestAttachments(t *testing.T) {
 			case events.ConversationMessageReceived:
 				files = e.Attachments
 			case events.ConversationMessageWritten:
+				files = e.Attachments
+			case events.ConversationNoteAdded:
 				files = e.Attachments
 			}
 			if !slices.Equal(files, c.files) {

@@ -41,7 +41,9 @@ type WriteMessage struct {
 type AddNote struct {
 	NoteID string
 	Author events.Actor
-	Text   string
+	Text   string // may be empty when there are attachments
+
+	Attachments []events.Attachment // at most MaxAttachments; they are the desk's alone, as the note is
 }
 
 // SetSubject changes the subject line; it may become empty.

@@ -187,10 +187,11 @@ func (s State) note(c AddNote) ([]events.Event, error) {
 	if err := checkActor(c.Author); err != nil {
 		return nil, err
 	}
-	if err := text.Body("text", c.Text); err != nil {
+	attachments, err := checkContent(c.Text, c.Attachments)
+	if err != nil {
 		return nil, err
 	}
-	return one(events.ConversationNoteAdded{NoteID: c.NoteID, Author: c.Author, Text: c.Text})
+	return one(events.ConversationNoteAdded{NoteID: c.NoteID, Author: c.Author, Text: c.Text, Attachments: attachments})
 }
 
 func (s State) markRead(c MarkRead) ([]events.Event, error) {

@@ -108,7 +108,7 @@ func conversationEvent(t *rapid.T) events.Event {
 			return events.ConversationReadUpTo{Reader: actor(t), MessageID: messageID(t)}
 		},
 		func() events.Event {
-			return events.ConversationNoteAdded{NoteID: messageID(t), Author: actor(t), Text: text(t)}
+			return events.ConversationNoteAdded{NoteID: messageID(t), Author: actor(t), Text: text(t), Attachments: attachments(t)}
 		},
 		func() events.Event { return events.ConversationSubjectSet{Subject: text(t)} },
 		func() events.Event { return events.ConversationQueued{QueueID: "q1", Reason: text(t)} },

@@ -1,0 +1,101 @@
+package chat
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/domain/visitor"
+	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/web"
+)
+
+// eventRevoked is the last event of a stream whose session was revoked.
+const eventRevoked = "revoked"
+
+// reasonEnded is why a visitor's sessions were revoked: they said so.
+const reasonEnded = "ended_by_visitor"
+
+var errRevoked = fault.New(fault.Unauthenticated, "session_revoked", "the session was ended").
+	WithHint("open a new one with POST /chat/v1/sessions, without the old token")
+
+// revokedEvent tells that the session has ended, by the code that its requests are refused with. It has no id: whoever comes
+// next is somebody else, and resumes nothing.
+type revokedEvent struct {
+	Code string    `json:"code"`
+	At   time.Time `json:"at"`
+}
+
+// endSessions ends all sessions of the visitor, this one and those that it was renewed from or that are open elsewhere: an
+// anonymous visitor has one browser, and of who is proven each page can prove it again. A token that has to be renewed may
+// still be used for it.
+func (s *Service) endSessions(w http.ResponseWriter, r *http.Request, v session) error {
+	m := command.Meta{Actor: events.Actor{Type: events.ActorCustomer}}
+	result, err := s.visitors.Handle(r.Context(), v.Org, v.Visitor, m, visitor.RevokeSessions{After: v.VisitorEpoch, Reason: reasonEnded})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Tidemark-Position", result.Position.String())
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// revocable ends the context of a request when its session is revoked. What it wraps asks whether the session goes on, and
+// so misses nothing.
+func (s *Service) revocable(next func(w http.ResponseWriter, r *http.Request) error) func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.ready(r.Context()); err != nil {
+			return err
+		}
+		v, ok := verify(bearer(r), s.key, s.Clock())
+		if !ok {
+			return errSession
+		}
+		ctx, end := context.WithCancelCause(r.Context())
+		defer end(nil)
+		defer s.revocations.hold(v, end)()
+		return next(w, r.WithContext(ctx))
+	}
+}
+
+// tellRevoked says that the session has ended.
+func tellRevoked(out *web.Stream, at time.Time) error {
+	return send(out, eventRevoked, "", revokedEvent{Code: errRevoked.Code, At: at.UTC()})
+}
+
+// live tells whether a session goes on: nobody has revoked it, and it is not one that proves nothing of a visitor who has
+// proven who they are since. Of the visitor the log itself is asked; of the channel, what this process has heard of it.
+func (s *Service) live(ctx context.Context, v session) error {
+	if channel, ok := s.Directory.Channel(v.Org, v.Channel); ok && v.ChannelEpoch < channel.SessionEpoch {
+		return errRevoked
+	}
+	state, _, err := s.visitors.State(ctx, v.Org, v.Visitor)
+	switch {
+	case err != nil:
+		return err
+	case v.VisitorEpoch < state.Epoch:
+		return errRevoked
+	}
+	superseded, err := s.superseded(ctx, v)
+	if err == nil && superseded {
+		return errSession
+	}
+	return err
+}
+
+// superseded tells whether a session that proves nothing is of a visitor who has proven who they are since: then only proof
+// leads to their conversations, for everybody who holds the old token.
+func (s *Service) superseded(ctx context.Context, v session) (bool, error) {
+	if v.Identified {
+		return false, nil
+	}
+	state, _, err := s.customers.State(ctx, v.Org, v.Visitor)
+	if err != nil {
+		return false, err
+	}
+	proven := slices.ContainsFunc(state.Identities, func(i events.Identity) bool { return i.Type == events.IdentityExternalID })
+	return state.MergedInto != "" || proven, nil
+}
