@@ -48,6 +48,7 @@ type Log struct {
 	requests *requests
 	appender *appender
 	blocks   *blocks
+	sweeps   *sweeps
 	hub      *hub
 	metrics  *metrics
 
@@ -108,6 +109,7 @@ func (l *Log) open(ctx context.Context) error {
 		return err
 	}
 	l.blocks = newBlocks(l)
+	l.sweeps = newSweeps(l)
 	if l.hub, err = newHub(bounded, l); err != nil {
 		return err
 	}
@@ -120,6 +122,7 @@ func (l *Log) open(ctx context.Context) error {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = stop
 	l.tasks.Go(func() { l.hub.run(life) })
+	l.tasks.Go(func() { l.sweeps.run(life) })
 	l.tasks.Go(func() { l.appender.run(life) })
 	l.tasks.Go(func() { l.follow(life, signals, reading) })
 	if l.server != nil {
