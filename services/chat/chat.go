@@ -29,6 +29,7 @@ type Log interface {
 	Tail(ctx context.Context, f eventlog.Filter, after uint64, caughtUp func(), fn func(events.Recorded) error) error
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
 	Last(ctx context.Context, a events.Aggregate) (events.Recorded, bool, error)
+	At(ctx context.Context, sequence uint64) (events.Recorded, bool, error)
 	Position(a events.Aggregate, sequence uint64) events.Position
 	Incarnation() string
 }
@@ -74,6 +75,7 @@ type Service struct {
 	uploads       *web.Limiter
 	uploaders     *web.Limiter
 	streams       *web.Streams
+	looks         chan struct{} // holds a token for each stream that looks into the past
 	handler       http.Handler
 }
 
@@ -104,6 +106,7 @@ func New(d Deps) *Service {
 		uploads:       web.NewLimiter(d.Uploads),
 		uploaders:     web.NewLimiter(d.Uploaders),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
+		looks:         make(chan struct{}, 8),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat/v1/channels/{site_key}", s.answer(s.inTime(s.showChannel)))
