@@ -75,10 +75,10 @@ func (s *Stream) Send(id, event string, data []byte) error {
 		return err
 	}
 	if id != "" {
-		s.buf.WriteString("id: " + id + "\n")
+		s.field("id: ", id)
 	}
 	if event != "" {
-		s.buf.WriteString("event: " + event + "\n")
+		s.field("event: ", event)
 	}
 	s.buf.WriteString("data: ")
 	s.buf.Write(data)
@@ -89,6 +89,12 @@ func (s *Stream) Send(id, event string, data []byte) error {
 	}
 	s.timer.Reset(s.beat)
 	return s.flush()
+}
+
+func (s *Stream) field(name, value string) {
+	s.buf.WriteString(name)
+	s.buf.WriteString(value)
+	s.buf.WriteByte('\n')
 }
 
 // Begin tells the client where the stream begins, so that it resumes from there if it is cut off before the first event.
