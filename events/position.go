@@ -26,8 +26,11 @@ func (p Position) String() string {
 	if p.IsZero() {
 		return ""
 	}
-	raw := p.Incarnation + "." + strconv.Itoa(p.Partition) + "." + strconv.FormatUint(p.Sequence, 10)
-	return base64.RawURLEncoding.EncodeToString([]byte(raw))
+	var raw, token [96]byte // neither leaves the stack: each event that is told to anybody has one
+	b := append(raw[:0], p.Incarnation...)
+	b = strconv.AppendInt(append(b, '.'), int64(p.Partition), 10)
+	b = strconv.AppendUint(append(b, '.'), p.Sequence, 10)
+	return string(base64.RawURLEncoding.AppendEncode(token[:0], b))
 }
 
 // ParsePosition reads a token made by String.

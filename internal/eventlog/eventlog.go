@@ -40,7 +40,7 @@ type Log struct {
 	logger      *slog.Logger
 	server      *embedded // nil for an external one
 	conn        *nats.Conn
-	reads       *nats.Conn // for requests alone
+	reads       []*nats.Conn // for requests alone
 	incarnation string
 	partitions  int
 	replicated  bool // direct reads may be answered by a replica that lags
@@ -48,6 +48,7 @@ type Log struct {
 	requests *requests
 	appender *appender
 	blocks   *blocks
+	sweeps   *sweeps
 	hub      *hub
 	metrics  *metrics
 
@@ -99,15 +100,21 @@ func (l *Log) open(ctx context.Context) error {
 	l.incarnation = info.Config.Metadata[metaIncarnation]
 	l.replicated = info.Config.Replicas > 1
 
-	// A server works on what one connection sends one after the other: writes must not wait behind somebody's reading.
+	// A server works on what one connection sends one after the other: writes must not wait behind somebody's reading. And
+	// its store lets each who reads have one event between two writes, which it syncs: so there are several who read.
 	reading := newSignals()
-	if l.reads, err = l.connect(bounded, reading); err != nil {
-		return err
+	for range readConnections {
+		c, err := l.connect(bounded, reading)
+		if err != nil {
+			return err
+		}
+		l.reads = append(l.reads, c)
 	}
 	if l.requests, err = newRequests(l.reads); err != nil {
 		return err
 	}
 	l.blocks = newBlocks(l)
+	l.sweeps = newSweeps(l)
 	if l.hub, err = newHub(bounded, l); err != nil {
 		return err
 	}
@@ -120,6 +127,7 @@ func (l *Log) open(ctx context.Context) error {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = stop
 	l.tasks.Go(func() { l.hub.run(life) })
+	l.tasks.Go(func() { l.sweeps.run(life) })
 	l.tasks.Go(func() { l.appender.run(life) })
 	l.tasks.Go(func() { l.follow(life, signals, reading) })
 	if l.server != nil {
@@ -237,7 +245,7 @@ func (l *Log) Close() error {
 			l.requests.failAll(nats.ErrConnectionClosed)
 		}
 		l.tasks.Wait()
-		for _, c := range []*nats.Conn{l.reads, l.conn} {
+		for _, c := range append(l.reads, l.conn) {
 			if c != nil {
 				c.Close()
 			}

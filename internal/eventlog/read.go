@@ -68,6 +68,21 @@ func (l *Log) Last(ctx context.Context, a events.Aggregate) (last events.Recorde
 	return last, found, nil
 }
 
+// At is the event at a sequence. There may be none: it was erased, or nothing has that sequence yet.
+func (l *Log) At(ctx context.Context, sequence uint64) (e events.Recorded, found bool, err error) {
+	if err := l.usable(); err != nil || sequence == 0 {
+		return e, false, err
+	}
+	if e, found = l.blocks.peek(sequence); found {
+		return e, true, nil
+	}
+	e, found, err = l.at(ctx, sequence)
+	if err != nil {
+		return e, false, fmt.Errorf("read the event at %d: %w", sequence, err)
+	}
+	return e, found, nil
+}
+
 // Past returns the events of r's aggregate with a sequence beyond after and before r's own.
 func (l *Log) Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error) {
 	return l.past(ctx, r, after, trailEvents)

@@ -18,13 +18,15 @@ const (
 	firstTimeout   = time.Second
 	requestTries   = 6
 	retryWait      = 100 * time.Millisecond
+
+	readConnections = 4 // that questions take turns on
 )
 
-// requests asks questions that are answered with a stream of messages, over one subscription for all of them.
+// requests asks questions that are answered with a stream of messages, over one subscription of each connection for all of
+// them.
 type requests struct {
-	conn   *nats.Conn
+	conns  []*nats.Conn
 	prefix string // of reply subjects
-	sub    *nats.Subscription
 
 	mu   sync.Mutex
 	next uint64
@@ -39,18 +41,25 @@ type request struct {
 	ready chan struct{}
 }
 
-func newRequests(conn *nats.Conn) (*requests, error) {
-	r := &requests{conn: conn, prefix: nats.NewInbox() + ".", open: map[uint64]*request{}}
-	sub, err := conn.Subscribe(r.prefix+"*", r.receive)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to answers: %w", err)
+func newRequests(conns []*nats.Conn) (*requests, error) {
+	r := &requests{conns: conns, prefix: nats.NewInbox() + ".", open: map[uint64]*request{}}
+	for i, conn := range conns {
+		sub, err := conn.Subscribe(r.replies(i)+"*", r.receive)
+		if err == nil {
+			err = sub.SetPendingLimits(-1, -1) // what is asked for is bounded by max_bytes
+		}
+		if err != nil {
+			return nil, fmt.Errorf("subscribe to answers: %w", err)
+		}
 	}
-	r.sub = sub
-	return r, sub.SetPendingLimits(-1, -1) // what is asked for is bounded by max_bytes
+	return r, nil
 }
 
+// replies is where the answers to one connection go.
+func (r *requests) replies(conn int) string { return r.prefix + strconv.Itoa(conn) + "." }
+
 func (r *requests) receive(m *nats.Msg) {
-	token, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, r.prefix), 36, 64)
+	token, err := strconv.ParseUint(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], 36, 64)
 	if err != nil {
 		return
 	}
@@ -131,7 +140,8 @@ func (r *requests) once(ctx context.Context, subject string, data []byte, patien
 		delete(r.open, token)
 		r.mu.Unlock()
 	}()
-	if err := r.conn.PublishRequest(subject, r.prefix+strconv.FormatUint(token, 36), data); err != nil {
+	n := int(token % uint64(len(r.conns))) //nolint:gosec // a few
+	if err := r.conns[n].PublishRequest(subject, r.replies(n)+strconv.FormatUint(token, 36), data); err != nil {
 		return err
 	}
 	quiet := time.NewTimer(patience)

@@ -176,27 +176,6 @@ func (l *Log) history(ctx context.Context, f Filter, after, upTo uint64, fn func
 	}
 }
 
-// missed is the history of one aggregate. It costs by what happened to it, not by what happened to others meanwhile: after
-// a restart every open chat asks for its own at once.
-func (l *Log) missed(ctx context.Context, a events.Aggregate, after, upTo uint64, fn func(events.Recorded) error) error {
-	if after >= upTo {
-		return nil
-	}
-	all, err := l.since(ctx, a, after, missedByTrail)
-	if err != nil {
-		return err
-	}
-	for _, e := range all {
-		if e.Sequence > upTo {
-			return nil
-		}
-		if err := fn(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // scan is history without a filter; it shares blocks with everybody.
 func (l *Log) scan(ctx context.Context, after, upTo uint64, fn func(events.Recorded) error) error {
 	for from := after + 1; from <= upTo; {

@@ -21,9 +21,8 @@ const (
 
 // Stream writes server-sent events. It is safe for one writer and its own heartbeats.
 type Stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	beat    time.Duration
+	to   wire
+	beat time.Duration
 
 	mu      sync.Mutex
 	buf     bytes.Buffer
@@ -37,20 +36,32 @@ type Stream struct {
 
 // OpenStream begins a stream of events and its heartbeats; Close ends both. A heartbeat of zero means the default.
 func OpenStream(w http.ResponseWriter, heartbeat time.Duration) (*Stream, error) {
-	if heartbeat <= 0 {
-		heartbeat = defaultHeartbeat
+	describe(w.Header())
+	w.WriteHeader(http.StatusOK)
+	s, err := beginStream(answer{w, http.NewResponseController(w)}, heartbeat)
+	if err != nil {
+		return nil, ErrNotStreamable.WithCause(err)
 	}
-	s := &Stream{w: w, control: http.NewResponseController(w), beat: heartbeat}
-	h := w.Header()
+	return s, nil
+}
+
+// describe says what a stream is, to clients and to whatever is between.
+func describe(h http.Header) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform") // a proxy that compresses would gather events first
 	h.Set("X-Accel-Buffering", "no")                 // nginx would wait for a full buffer
-	w.WriteHeader(http.StatusOK)
+}
+
+func beginStream(to wire, heartbeat time.Duration) (*Stream, error) {
+	if heartbeat <= 0 {
+		heartbeat = defaultHeartbeat
+	}
+	s := &Stream{to: to, beat: heartbeat}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.retry(retryAfter)
 	if err := s.flush(); err != nil {
-		return nil, ErrNotStreamable.WithCause(err)
+		return nil, err
 	}
 	s.timer = time.AfterFunc(s.beat, s.heartbeat)
 	return s, nil
@@ -64,10 +75,10 @@ func (s *Stream) Send(id, event string, data []byte) error {
 		return err
 	}
 	if id != "" {
-		s.buf.WriteString("id: " + id + "\n")
+		s.field("id: ", id)
 	}
 	if event != "" {
-		s.buf.WriteString("event: " + event + "\n")
+		s.field("event: ", event)
 	}
 	s.buf.WriteString("data: ")
 	s.buf.Write(data)
@@ -78,6 +89,12 @@ func (s *Stream) Send(id, event string, data []byte) error {
 	}
 	s.timer.Reset(s.beat)
 	return s.flush()
+}
+
+func (s *Stream) field(name, value string) {
+	s.buf.WriteString(name)
+	s.buf.WriteString(value)
+	s.buf.WriteByte('\n')
 }
 
 // Begin tells the client where the stream begins, so that it resumes from there if it is cut off before the first event.
@@ -178,11 +195,7 @@ func (s *Stream) heartbeat() {
 
 // flush writes what is buffered, or remembers why it could not.
 func (s *Stream) flush() error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has one; those of servers do
-	_, s.err = s.w.Write(s.buf.Bytes())
-	if s.err == nil {
-		s.err = s.control.Flush()
-	}
+	s.err = s.to.write(s.buf.Bytes())
 	if s.buf.Reset(); s.buf.Cap() > keepBytes {
 		s.buf = bytes.Buffer{}
 	}

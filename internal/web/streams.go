@@ -31,30 +31,63 @@ func NewStreams(logger *slog.Logger, heartbeat time.Duration) *Streams {
 // an error; tail's context ends then. allowed is asked before each event and with each heartbeat, because a stream
 // outlives whatever its request was let in for; its client comes back and is told why. Serve returns an error only when
 // nothing was answered yet: one of tail is logged.
+//
+// Where it can it takes the connection from net/http and returns at once, and tail goes on in a goroutine of its own:
+// neither of them may use w or r, whose request is over then.
 func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() error, tail func(ctx context.Context, out *Stream) error) error {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
 	if !s.enter() {
 		return ErrStopping
 	}
+	describe(w.Header())
+	if conn := takeOver(w, r); conn != nil {
+		s.goOn(context.WithoutCancel(r.Context()), conn, r.Pattern, allowed, tail)
+		return nil
+	}
 	defer s.served.Done()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
 	out, err := OpenStream(w, s.heartbeat)
 	if err != nil {
 		return err
 	}
+	s.serve(ctx, cancel, out, r.Pattern, allowed, tail)
+	return nil
+}
+
+// goOn serves a connection that was taken over, and lets go of all else that its request had.
+func (s *Streams) goOn(ctx context.Context, conn *connection, route string, allowed func() error, tail func(ctx context.Context, out *Stream) error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s.served.Go(func() { conn.watch(func() { cancel(nil) }) })
+	go func() {
+		defer s.served.Done()
+		defer cancel(nil)
+		defer func() {
+			if cause := recover(); cause != nil {
+				logPanic(ctx, s.logger, http.MethodGet, route, cause)
+				_ = conn.Close() // without an end: nobody takes it for a whole answer
+				return
+			}
+			conn.end()
+		}()
+		if out, err := beginStream(conn, s.heartbeat); err == nil { // otherwise the client has left
+			s.serve(ctx, cancel, out, route, allowed, tail)
+		}
+	}()
+}
+
+func (s *Streams) serve(ctx context.Context, cancel context.CancelCauseFunc, out *Stream, route string, allowed func() error, tail func(ctx context.Context, out *Stream) error) {
 	defer out.Close()
 	out.guard(allowed, cancel)
 	s.keep(out, cancel)
 	defer s.drop(out)
-	err = tail(ctx, out)
+	err := tail(ctx, out)
 	out.Release()
 	switch {
 	case errors.Is(context.Cause(ctx), ErrStopping):
 		out.comeBack()
 	case err != nil && ctx.Err() == nil && !out.broken():
-		s.logger.WarnContext(r.Context(), "a stream ended before its time", "route", r.Pattern, "error", err)
+		s.logger.WarnContext(ctx, "a stream ended before its time", "route", route, "error", err)
 	}
-	return nil
 }
 
 // enter counts one who is served, unless the streams were closed.

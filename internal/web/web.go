@@ -6,6 +6,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -47,12 +48,17 @@ func (t *tracker) rescue(r *http.Request, logger *slog.Logger) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares this very value
 		panic(cause)
 	}
-	logger.ErrorContext(r.Context(), "handler panicked",
-		"method", r.Method, "route", r.Pattern, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	logPanic(r.Context(), logger, r.Method, r.Pattern, cause)
 	if t.began {
 		panic(http.ErrAbortHandler)
 	}
 	WriteProblem(t.ResponseWriter, internalProblem())
+}
+
+// logPanic must be called in the goroutine that panicked.
+func logPanic(ctx context.Context, logger *slog.Logger, method, route string, cause any) {
+	logger.ErrorContext(ctx, "handler panicked",
+		"method", method, "route", route, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 }
 
 // Unwrap lets http.ResponseController find the connection.

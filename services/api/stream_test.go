@@ -19,9 +19,9 @@ import (
 )
 
 // openStream opens the agents' stream and gives its lines.
-func (b *bundle) openStream(key, query, after string) *bufio.Scanner {
+func (b *bundle) openStream(ctx context.Context, key, query, after string) *bufio.Scanner {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.server.URL+"/v1/stream"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+"/v1/stream"+query, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func (b *bundle) openStream(key, query, after string) *bufio.Scanner {
 // follow opens the agents' stream and gives a function that reads the next event: its id, name and data.
 func (b *bundle) follow(key, query, after string) func() (id, name, data string) {
 	b.t.Helper()
-	lines := b.openStream(key, query, after)
+	lines := b.openStream(b.t.Context(), key, query, after)
 	return func() (id, name, data string) {
 		for lines.Scan() {
 			field, value, _ := strings.Cut(lines.Text(), ": ")
@@ -62,9 +62,9 @@ func (b *bundle) follow(key, query, after string) func() (id, name, data string)
 
 // marks opens the agents' stream and gives a function that reads the next id that came without an event, and is at least of
 // a sequence.
-func (b *bundle) marks(key, query string) func(least uint64) string {
+func (b *bundle) marks(ctx context.Context, key, query string) func(least uint64) string {
 	b.t.Helper()
-	lines := b.openStream(key, query, "")
+	lines := b.openStream(ctx, key, query, "")
 	return func(least uint64) string {
 		for lines.Scan() {
 			field, value, _ := strings.Cut(lines.Text(), ": ")
@@ -180,14 +180,15 @@ func TestAStreamSaysWhoIsAtTheirDesk(t *testing.T) {
 	t.Parallel()
 	there := &desks{open: map[string]int{}, closed: make(chan string, 9)}
 	b := setup(t, func(_ *bundle, d *api.Deps) { d.Presence = there })
-	b.marks(b.acme.adminKey, "?watch=true")(0)
-	b.marks(b.acme.userKey, "")(0)
+	ctx, leave := context.WithCancel(t.Context())
+	b.marks(ctx, b.acme.adminKey, "?watch=true")(0)
+	b.marks(ctx, b.acme.userKey, "")(0)
 	there.mu.Lock()
 	if len(there.open) != 1 || there.open["acme/"+b.acme.agent] != 1 {
 		t.Errorf("%v", there.open)
 	}
 	there.mu.Unlock()
-	b.server.CloseClientConnections()
+	leave()
 	if who := <-there.closed; who != "acme/"+b.acme.agent {
 		t.Errorf("%s left", who)
 	}
@@ -303,7 +304,7 @@ func TestStreamScopes(t *testing.T) {
 func TestStreamSaysWhereItBegins(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ *bundle, d *api.Deps) { d.Heartbeat = time.Millisecond })
-	marks := b.marks(b.acme.userKey, "?assignee=me")
+	marks := b.marks(t.Context(), b.acme.userKey, "?assignee=me")
 	begin, err := events.ParsePosition(marks(0))
 	if err != nil || begin.Sequence != b.log.Head() {
 		t.Fatalf("begins at %v, the head is %d: %v", begin, b.log.Head(), err)

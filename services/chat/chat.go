@@ -33,6 +33,7 @@ type Log interface {
 	Head() uint64
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
 	Last(ctx context.Context, a events.Aggregate) (events.Recorded, bool, error)
+	At(ctx context.Context, sequence uint64) (events.Recorded, bool, error)
 	Position(a events.Aggregate, sequence uint64) events.Position
 	Incarnation() string
 }
@@ -82,6 +83,7 @@ type Service struct {
 	revocations   *revocations
 	limits        limits
 	streams       *web.Streams
+	looks         chan struct{} // holds a token for each stream that looks into the past
 	handler       http.Handler
 }
 
@@ -116,6 +118,7 @@ func New(d Deps) *Service {
 		revocations:   newRevocations(d.Log),
 		limits:        newLimits(d),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
+		looks:         make(chan struct{}, 8),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat/v1/channels/{site_key}", s.answer(s.inTime(s.showChannel)))

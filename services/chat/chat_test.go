@@ -411,7 +411,7 @@ func TestErased(t *testing.T) {
 	b := setup(t)
 	opened := b.ok(201, "POST", "/chat/v1/sessions", "", `{"site_key":"site_acme","name":"Zoe","email":"zoe@example.com"}`)
 	token, id := opened.str("token"), opened.str("conversation_id")
-	b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"secret"}`)
+	before := b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"secret"}`).str("position")
 	state, _, err := b.desk.State(t.Context(), "acme", id)
 	if err != nil {
 		t.Fatal(err)
@@ -426,8 +426,9 @@ func TestErased(t *testing.T) {
 	if err := eraser.PurgeConversation(t.Context(), "acme", id, command.Meta{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := live.next("erased"); got["at"] == nil {
-		t.Errorf("%v", got)
+	tombstone := live.next("erased")
+	if tombstone["at"] == nil {
+		t.Errorf("%v", tombstone)
 	}
 	if rest := live.rest(); strings.Contains(rest, "data") {
 		t.Errorf("the stream goes on with %q", rest)
@@ -450,6 +451,22 @@ func TestErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("when all is purged")
+
+	// Who was away is told, wherever they were, and does not come back again.
+	behind := b.ok(201, "POST", "/chat/v1/messages", b.session(`{"site_key":"site_acme"}`), `{"id":"m1","text":"of somebody else"}`).str("position")
+	for _, after := range []string{before, behind} {
+		back := b.stream(token, after)
+		if got := back.next("erased"); got["position"] != tombstone["position"] {
+			t.Errorf("behind %s: %v", after, got)
+		}
+		if rest := back.rest(); strings.Contains(rest, "data") {
+			t.Errorf("behind %s: the stream goes on with %q", after, rest)
+		}
+	}
+	told, _ := tombstone["position"].(string)
+	if a := b.do("GET", "/chat/v1/stream", token, "", "Last-Event-ID", told); a.status != 401 || a.str("code") != "session_erased" {
+		t.Errorf("behind the end: %d %s", a.status, a.raw)
+	}
 
 	next := b.ok(201, "POST", "/chat/v1/sessions", token, `{"site_key":"site_acme"}`)
 	if next.str("conversation_id") == id {

@@ -107,11 +107,31 @@ func (s *Service) absorbed(ctx context.Context, v session) ([]string, error) {
 	return found, nil
 }
 
+// single tells whether the visitor has no conversation but the first, which may not have begun. Most have not, and of them
+// nothing has to be folded to know which conversation is meant.
+func (s *Service) single(ctx context.Context, v session) (bool, error) {
+	if v.Identified {
+		more, err := s.absorbed(ctx, v)
+		if err != nil || len(more) > 0 {
+			return false, err
+		}
+	}
+	second := v
+	second.nth = 1
+	_, begun, err := s.Log.Last(ctx, second.conversation())
+	return !begun, err
+}
+
 // at is the session in one of its conversations: the named one, or the one that a message goes to now. Whatever is not the
 // visitor's own is not there.
 func (s *Service) at(ctx context.Context, v session, id string) (session, error) {
 	if id == v.conversation().ID {
 		return v, nil
+	}
+	if id == "" {
+		if single, err := s.single(ctx, v); err != nil || single {
+			return v, err
+		}
 	}
 	all, err := s.own(ctx, v)
 	switch {
@@ -135,6 +155,9 @@ func (s *Service) at(ctx context.Context, v session, id string) (session, error)
 func (s *Service) target(ctx context.Context, v session, in messageRequest) (session, error) {
 	if in.ConversationID != "" {
 		return s.at(ctx, v, in.ConversationID)
+	}
+	if single, err := s.single(ctx, v); err != nil || single {
+		return v, err
 	}
 	all, err := s.own(ctx, v)
 	if err != nil || len(all) == 0 {

@@ -158,12 +158,40 @@ func (s *Service) open(v session) error {
 // erased tells whether the visitor was: whoever comes back with such a session is somebody new. While the log cannot tell,
 // nobody is.
 func (s *Service) erased(ctx context.Context, v session) bool {
-	state, _, err := s.conversations.State(ctx, v.Org, v.conversation().ID)
-	if err == nil && state.Erased {
-		return true
+	_, erased := s.tombstone(ctx, v)
+	return erased
+}
+
+// tombstone is the event that erased the visitor: nothing happens to what was erased.
+func (s *Service) tombstone(ctx context.Context, v session) (events.Recorded, bool) {
+	for _, a := range []events.Aggregate{v.first(), v.customer()} {
+		if e, _, err := s.Log.Last(ctx, a); err == nil && v.erasedBy(e) {
+			return e, true
+		}
 	}
-	c, _, err := s.customers.State(ctx, v.Org, v.Visitor)
-	return err == nil && c.Erased
+	return events.Recorded{}, false
+}
+
+// erasedBy tells whether an event erased the visitor.
+func (v session) erasedBy(e events.Recorded) bool {
+	switch e.Event.(type) {
+	case events.ConversationErased:
+		return e.Aggregate == v.first()
+	case events.CustomerErased:
+		return e.Aggregate == v.customer()
+	default:
+		return false
+	}
+}
+
+func (v session) customer() events.Aggregate {
+	return events.Aggregate{Org: v.Org, Kind: events.KindCustomer, ID: v.Visitor}
+}
+
+// first is the conversation that the visitor began with.
+func (v session) first() events.Aggregate {
+	v.nth = 0
+	return v.conversation()
 }
 
 func (s *Service) key(org string) ([]byte, bool) {

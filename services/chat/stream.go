@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,9 +51,10 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	if err != nil {
 		return err
 	}
-	if s.erased(r.Context(), v) {
+	if s.isErased(r.Context(), v, after) {
 		return errErased
 	}
+	who := v
 	if v, err = s.at(r.Context(), v, r.URL.Query().Get("conversation_id")); err != nil {
 		return err
 	}
@@ -70,20 +72,55 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 		defer cancel()
 		defer s.showTyping(out, v)()
 		out.Hold() // what was missed goes together
-		err := s.Log.Tail(ctx, filter, after, out.Release, func(e events.Recorded) error {
+		quiet, erased := after > 0, error(nil)
+		err := s.Log.Tail(ctx, filter, after, func() {
+			out.Release()
+			if e, found := s.erasedMeanwhile(ctx, who, quiet); found {
+				erased = s.tellErased(out, e)
+				cancel()
+			}
+		}, func(e events.Recorded) error {
+			quiet = false
 			if mark, ok := e.Event.(events.ConversationReadUpTo); ok {
 				return s.tellRead(ctx, out, v, e, mark)
 			}
 			return s.tell(out, v, e)
 		})
 		switch cause := context.Cause(ctx); {
+		case erased != nil:
 		case errors.Is(cause, errExpired):
 			return nil // its time was over
 		case errors.Is(cause, errRevoked):
 			return tellRevoked(out, s.Clock())
 		}
-		return err
+		return cmp.Or(erased, err)
 	})
+}
+
+// isErased tells of who was erased before the stream begins: to whoever comes for the first time, or back behind the event
+// that told it. Everybody else is told in the stream. After a restart all come back at once, and to look into the past of
+// each first would be to read the log in a thousand places.
+func (s *Service) isErased(ctx context.Context, v session, after uint64) bool {
+	if after == 0 {
+		return s.erased(ctx, v)
+	}
+	e, _, err := s.Log.At(ctx, after)
+	return err == nil && v.erasedBy(e)
+}
+
+// erasedMeanwhile finds what erased a visitor whose stream has told nothing of what they missed. What happens to a
+// conversation happens before it is erased, and erasing it is the last of it.
+func (s *Service) erasedMeanwhile(ctx context.Context, v session, quiet bool) (events.Recorded, bool) {
+	if !quiet {
+		return events.Recorded{}, false
+	}
+	select {
+	case s.looks <- struct{}{}:
+		defer func() { <-s.looks }()
+		return s.tombstone(ctx, v)
+	case <-ctx.Done():
+		return events.Recorded{}, false
+	}
 }
 
 func (s *Service) resume(r *http.Request) (uint64, error) {
@@ -120,11 +157,17 @@ func (s *Service) tell(out *web.Stream, v session, e events.Recorded) error {
 	case events.ConversationClosed, events.ConversationMerged:
 		status = statusClosed
 	case events.ConversationErased:
-		return errors.Join(send(out, eventErased, position, erasedEvent{At: e.Time, Position: position}), errErased)
+		return s.tellErased(out, e)
 	default:
 		return nil
 	}
 	return send(out, eventStatus, position, statusEvent{Status: status, At: e.Time, Position: position})
+}
+
+// tellErased tells that everything is erased, and ends the stream with that.
+func (s *Service) tellErased(out *web.Stream, e events.Recorded) error {
+	position := s.Log.Position(e.Aggregate, e.Sequence).String()
+	return errors.Join(send(out, eventErased, position, erasedEvent{At: e.Time, Position: position}), errErased)
 }
 
 func send(out *web.Stream, name, id string, v any) error {
