@@ -5,13 +5,14 @@ import { ask, Away, call, Refusal } from './http';
 import { empty, type Message, type Model, type Outgoing } from './model';
 import { profileOf, type Profile, type Settings } from './settings';
 import { Store } from './store';
+import { Ratings, told as surveyed, type Rating, type Survey } from './survey';
 import { read, type ServerEvent } from './stream';
 import { Tabs } from './tabs';
 
 /** What tabs say to each other. */
 type Said =
   | { say: 'model'; model: Model }
-  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'over' }
+  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'rated' | 'over' }
   | { say: 'seen'; position: string };
 
 interface Session {
@@ -39,6 +40,7 @@ export class Engine {
   private listening: AbortController | undefined;
   private connected = false;
   private opening: Promise<string> | undefined;
+  private ratings: Ratings;
 
   constructor(
     private settings: Settings,
@@ -48,6 +50,13 @@ export class Engine {
     private ended: () => void,
   ) {
     this.profile = settings;
+    this.ratings = new Ratings(store, {
+      url: (path) => this.url(path),
+      token: () => this.token(),
+      expired: () => this.expired(),
+      model: () => this.model,
+      set: (change) => this.set(change),
+    });
     // The number is of what tabs say to each other: another version of this program may be in another tab.
     this.tabs = new Tabs(`tidemark/1/${settings.server}/${settings.siteKey}`, store.durable, (m) => this.heard(m));
   }
@@ -56,6 +65,8 @@ export class Engine {
     const said = profileOf(this.profile);
     if (Object.keys(said).length) await this.store.put('profile', said);
     this.model.seen = (await this.store.get<string>('seen')) ?? '';
+    this.model.answered = !!(await this.store.get('form'));
+    this.model.rating = await this.ratings.kept();
     this.model.waiting = await this.store.outbox();
     addEventListener('online', this.nudge);
     addEventListener('offline', this.nudge);
@@ -113,6 +124,29 @@ export class Engine {
     else this.tabs.tell({ say: 'identified' });
   }
 
+  /** answer keeps what the visitor said of themselves before the chat: it goes with the session, and is not asked again. */
+  async answer(profile: Record<string, string>): Promise<void> {
+    await this.store.put('form', profile);
+    this.model.answered = true;
+    if (this.tabs.leading) this.renew();
+    else this.tabs.tell({ say: 'identified' });
+    this.changed();
+  }
+
+  /** rate keeps the answer to a survey, and sends it when the server is there. */
+  async rate(r: Rating): Promise<void> {
+    await this.ratings.keep(r);
+    this.model.rating = r;
+    this.changed();
+    if (this.tabs.leading) await this.rated();
+    else this.tabs.tell({ say: 'rated' });
+  }
+
+  private async rated(): Promise<void> {
+    this.set({ rating: await this.ratings.kept() });
+    void this.ratings.flush();
+  }
+
   /** forget ends everything, in all tabs, and leaves nothing of the visitor in this browser. */
   async forget(): Promise<void> {
     this.tabs.tell({ say: 'over' });
@@ -127,6 +161,7 @@ export class Engine {
     removeEventListener('offline', this.nudge);
     document.removeEventListener('visibilitychange', this.nudge);
     clearTimeout(this.later);
+    this.ratings.stop();
     this.listening?.abort();
     this.wake();
     this.tabs.stop();
@@ -155,7 +190,10 @@ export class Engine {
         if (leading) void this.loadOlder();
         break;
       case 'identified':
-        if (leading) this.renew();
+        if (leading) void this.identified();
+        break;
+      case 'rated':
+        if (leading) void this.rated();
         break;
       case 'seen':
         this.model.seen = m.position;
@@ -225,14 +263,14 @@ export class Engine {
       switch (true) {
         case e.status === 401:
           await this.store.put('session', undefined); // a new one is made
-          if (e.code === 'session_erased') this.set({ messages: [], sent: [], older: '', status: 'none' });
+          if (e.code === 'session_erased') this.set({ messages: [], sent: [], older: '', status: 'none', survey: undefined });
           this.set({ position: '', loaded: false });
           break;
         case e.code === 'position_unknown':
           this.set({ messages: [], sent: [], position: '', loaded: false });
           break;
         case e.status === 429:
-          this.set({ link: 'limited' });
+          this.set({ link: 'limited', limited: Date.now() + Math.max(e.retryAfter, backoff) });
           return Math.max(e.retryAfter, backoff);
         default:
           this.set({ link: 'refused' });
@@ -261,6 +299,7 @@ export class Engine {
     if (!this.tabs.leading || this.over || this.model.link === 'limited') return;
     this.wake();
     if (navigator.onLine) void this.flush();
+    if (navigator.onLine) void this.ratings.flush();
   };
 
   /** session is the kept one if it is still good. */
@@ -277,16 +316,33 @@ export class Engine {
   /** openSession opens one, or renews it when half its time is over, or when the visitor is somebody by now. */
   private async openSession(): Promise<string> {
     const old = await this.session();
-    const said = (await this.store.get<Record<string, string>>('profile')) ?? {};
+    const form = (await this.store.get<Record<string, string>>('form')) ?? {};
+    const said = { ...form, ...(await this.store.get<Record<string, string>>('profile')) }; // the page knows better
     const profile = JSON.stringify(said);
     if (old && old.profile === profile && Date.now() < (old.opened + old.expires) / 2) return old.token;
     const fresh = await call<{ token: string; expires_at: string }>(this.url('sessions'), {
       token: old?.token,
       body: { site_key: this.settings.siteKey, ...said },
+    }).catch(async (e) => {
+      // What the visitor wrote of themselves, the server may refuse. They are not shut out for it.
+      if (!(e instanceof Refusal) || e.status !== 422 || !Object.keys(form).length) throw e;
+      await this.store.put('form', {});
+      throw new Away();
     });
     const next: Session = { token: fresh.token, opened: Date.now(), expires: Date.parse(fresh.expires_at), profile };
     await this.store.put('session', next);
     return fresh.token;
+  }
+
+  private async identified(): Promise<void> {
+    this.model.answered ||= !!(await this.store.get('form'));
+    this.renew();
+  }
+
+  /** expired forgets the session. The stream must be the new visitor's too. */
+  private async expired(): Promise<void> {
+    await this.store.put('session', undefined);
+    this.renew();
   }
 
   private renew(): void {
@@ -308,6 +364,7 @@ export class Engine {
       messages: page.items,
       sent: this.model.sent.filter((x) => !known.has(x.id)),
       status: page.status,
+      survey: page.survey,
       position: page.position ?? '',
       older: page.links.next ?? '',
       loaded: true,
@@ -339,6 +396,7 @@ export class Engine {
     this.connected = true;
     this.set({ link: 'online' });
     void this.flush();
+    void this.ratings.flush();
     try {
       await read(response, abort, (e) => {
         this.tries = 0;
@@ -365,9 +423,10 @@ export class Engine {
     if (e.id) this.model.position = e.id;
     if (e.name === 'message') this.arrived(data as Message);
     else if (e.name === 'status') this.set({ status: data.status });
+    else if (e.name === 'survey') this.set({ survey: surveyed(this.model.survey, data as Survey) });
     else if (e.name === 'erased') {
       void this.store.clear();
-      this.set({ messages: [], sent: [], older: '', status: 'none', position: '', loaded: false });
+      this.set({ messages: [], sent: [], older: '', status: 'none', survey: undefined, position: '', loaded: false });
     }
   }
 
@@ -402,9 +461,9 @@ export class Engine {
     } catch (e) {
       const backoff = randomly(Math.min(slowest, 1000 * 2 ** Math.min(this.sends++, 10)));
       const limited = e instanceof Refusal && e.status === 429;
-      if (limited) this.set({ link: 'limited' });
-      else if (e instanceof Away) this.set({ link: navigator.onLine ? 'away' : 'offline' });
       const pause = Math.max(backoff, e instanceof Away || e instanceof Refusal ? e.retryAfter : 0);
+      if (limited) this.set({ link: 'limited', limited: Date.now() + pause });
+      else if (e instanceof Away) this.set({ link: navigator.onLine ? 'away' : 'offline' });
       this.later = window.setTimeout(() => void this.flush(), pause);
     } finally {
       this.flushing = false;
@@ -438,6 +497,7 @@ export class Engine {
 
 interface Page {
   status: Model['status'];
+  survey?: Survey;
   items: Message[];
   links: { next?: string };
   position?: string;
