@@ -2,6 +2,7 @@
 // the whole model whenever it changes, and they tell it what the visitor does.
 
 import { ask, Away, call, Refusal } from './http';
+import { beginning, type Glance } from './list';
 import { empty, type Message, type Model, type Outgoing } from './model';
 import { profileOf, type Profile, type Settings } from './settings';
 import { Store } from './store';
@@ -12,7 +13,8 @@ import { Tabs } from './tabs';
 /** What tabs say to each other. */
 type Said =
   | { say: 'model'; model: Model }
-  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'rated' | 'over' }
+  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'rated' | 'list' | 'over' }
+  | { say: 'choose'; id: string }
   | { say: 'seen'; position: string };
 
 interface Session {
@@ -41,6 +43,7 @@ export class Engine {
   private connected = false;
   private opening: Promise<string> | undefined;
   private ratings: Ratings;
+  private at = ''; // the conversation that is shown
 
   constructor(
     private settings: Settings,
@@ -85,6 +88,7 @@ export class Engine {
 
   async send(id: string, text: string): Promise<void> {
     const item: Outgoing = { id, text, at: new Date().toISOString() };
+    if (this.model.conversation) item.to = this.model.conversation;
     await this.store.add(item);
     await this.outboxChanged();
     this.want();
@@ -108,6 +112,7 @@ export class Engine {
     this.model.seen = last.position;
     void this.store.put('seen', last.position);
     this.tabs.tell({ say: 'seen', position: last.position });
+    if (this.tabs.leading) void this.remember(last.position);
     this.changed();
   }
 
@@ -122,6 +127,49 @@ export class Engine {
     await this.store.put('profile', profileOf(this.profile));
     if (this.tabs.leading) this.renew();
     else this.tabs.tell({ say: 'identified' });
+  }
+
+  /** list asks for the visitor's conversations. */
+  list(): void {
+    if (this.tabs.leading) void this.loadList();
+    else this.tabs.tell({ say: 'list' });
+  }
+
+  private async loadList(): Promise<void> {
+    try {
+      const all = await call<{ items: Glance[] }>(this.url('conversations'), { token: await this.token() });
+      this.set({ list: all.items, unlisted: false });
+    } catch {
+      this.set({ unlisted: true });
+    }
+  }
+
+  /** choose shows another conversation, in all tabs: they have one stream. Of one that has not begun there is nothing yet. */
+  choose(id: string): void {
+    if (!this.tabs.leading) return this.tabs.tell({ say: 'choose', id });
+    if (id === this.model.conversation) return;
+    this.set({
+      conversation: id, messages: [], sent: [], older: '', status: 'none', survey: undefined, position: '', loaded: false,
+    });
+    if (!this.running) return void this.run();
+    this.listening?.abort();
+    this.wake();
+  }
+
+  /** remember keeps how far the visitor has looked, of each conversation. */
+  private async remember(position: string): Promise<void> {
+    if (this.at) await this.store.put('seenOf', { ...(await this.store.get<Record<string, string>>('seenOf')), [this.at]: position });
+  }
+
+  /** begun gives a conversation that has just begun its id, in all that was written to it. */
+  private async begun(from: string, id: string): Promise<void> {
+    for (const x of await this.store.outbox()) if (x.to === from) await this.store.update({ ...x, to: id });
+    if (this.model.conversation === from) this.choose(id);
+  }
+
+  /** here is the query that names the conversation that was chosen. */
+  private get here(): string {
+    return this.model.conversation ? `?conversation_id=${encodeURIComponent(this.model.conversation)}` : '';
   }
 
   /** answer keeps what the visitor said of themselves before the chat: it goes with the session, and is not asked again. */
@@ -192,11 +240,18 @@ export class Engine {
       case 'identified':
         if (leading) void this.identified();
         break;
+      case 'list':
+        if (leading) void this.loadList();
+        break;
+      case 'choose':
+        if (leading) this.choose(m.id);
+        break;
       case 'rated':
         if (leading) void this.rated();
         break;
       case 'seen':
         this.model.seen = m.position;
+        if (leading) void this.remember(m.position);
         this.changed();
         break;
       case 'over':
@@ -358,7 +413,12 @@ export class Engine {
   }
 
   private async load(): Promise<void> {
-    const page = await call<Page>(this.url('messages'), { token: await this.token() });
+    if (beginning(this.model.conversation)) return this.set({ loaded: true });
+    const where = this.model.conversation;
+    const page = await call<Page>(this.url('messages') + this.here, { token: await this.token() });
+    if (where !== this.model.conversation) return this.load(); // another was chosen meanwhile
+    this.at = page.conversation_id;
+    this.model.seen = (await this.store.get<Record<string, string>>('seenOf'))?.[this.at] ?? this.model.seen;
     const known = new Set(page.items.map((x) => x.id));
     this.set({
       messages: page.items,
@@ -388,10 +448,14 @@ export class Engine {
   /** listen follows the stream to its end and says how long the server wants to be left alone. */
   private async listen(): Promise<number> {
     const abort = (this.listening = new AbortController());
+    if (beginning(this.model.conversation)) {
+      void this.flush();
+      return slowest;
+    }
     const token = await this.token();
     const connecting = setTimeout(() => abort.abort(), 20_000);
     const headers: Record<string, string> = this.model.position ? { 'Last-Event-ID': this.model.position } : {};
-    const response = await ask(this.url('stream'), { token, headers, signal: abort.signal }).finally(() => clearTimeout(connecting));
+    const response = await ask(this.url('stream') + this.here, { token, headers, signal: abort.signal }).finally(() => clearTimeout(connecting));
     let pause = 2000;
     this.connected = true;
     this.set({ link: 'online' });
@@ -472,7 +536,10 @@ export class Engine {
 
   private async post(item: Outgoing): Promise<void> {
     try {
-      await call(this.url('messages'), { token: await this.token(), body: { id: item.id, text: item.text } });
+      const begins = beginning(item.to ?? '');
+      const body = { id: item.id, text: item.text, ...(item.to && !begins ? { conversation_id: item.to } : {}) };
+      const taken = await call<{ conversation_id: string }>(this.url(begins ? 'conversations' : 'messages'), { token: await this.token(), body });
+      if (begins) await this.begun(item.to as string, taken.conversation_id);
     } catch (e) {
       if (!(e instanceof Refusal) || e.status === 429) throw e;
       if (e.status === 401) {
@@ -489,13 +556,14 @@ export class Engine {
     const told = this.model.messages.some((x) => x.from === 'you' && x.id === item.id);
     this.set({
       waiting: this.model.waiting.filter((x) => x.id !== item.id),
-      sent: told ? this.model.sent : this.model.sent.concat(item),
+      sent: told || (item.to ?? '') !== this.model.conversation ? this.model.sent : this.model.sent.concat(item),
       link: this.connected ? 'online' : this.model.link,
     });
   }
 }
 
 interface Page {
+  conversation_id: string;
   status: Model['status'];
   survey?: Survey;
   items: Message[];

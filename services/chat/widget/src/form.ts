@@ -28,7 +28,7 @@ interface Line {
 
 /** asks tells whether the form is to be filled in now: never while something was said already, and never twice. */
 export function asks(m: Model, c: Channel | undefined): boolean {
-  return !!c?.pre_chat_form.length && m.loaded && !m.answered && m.status === 'none' && !m.messages.length && !m.waiting.length && !m.sent.length;
+  return !!c?.pre_chat_form.length && m.loaded && !m.answered && m.status === 'none' && !m.messages.length && !m.waiting.length && !m.conversation && !m.sent.length;
 }
 
 export class Form {
@@ -83,7 +83,6 @@ export class Form {
     let says = '';
     if (!value) says = !x.field || x.field.required ? w.required : '';
     else if (x.field?.input === 'email' && !address.test(value)) says = w.badEmail;
-    else if (x.field?.input === 'phone' && (value.match(/\d/g)?.length ?? 0) < 5) says = w.badPhone;
     x.error.textContent = says;
     x.error.hidden = !says;
     if (says) x.input.setAttribute('aria-invalid', 'true');

@@ -17,13 +17,13 @@ const en = {
   long: 'A message has at most 10,000 characters.',
   name: 'Your name', email: 'Email address', phone: 'Phone number', yourMessage: 'Your message', optional: '(optional)', choose: 'Please choose',
   formTitle: 'Before we start', startChat: 'Start chat', required: 'Please fill this in.',
-  badEmail: 'Please enter an address such as ann@example.com.', badPhone: 'Please enter a phone number.',
-  rate: 'How did we do?', worst: 'Very poor', best: 'Very good', comment: 'Anything to add?', chooseScore: 'Please choose a number from 1 to 5.',
-  thanks: 'Thank you for your answer!', given: 'Your answer: {n} of 5', change: 'Change answer',
-  ratingKept: 'Your answer is kept here and sent as soon as we are back.', ratingOver: 'The time to answer is over. Thank you all the same!',
-  ratingFixed: 'Your answer can no longer be changed.', ratingFailed: 'Your answer could not be taken.',
+  badEmail: 'Please enter an address such as ann@example.com.',
+  rate: 'How did we do?', worst: 'Very poor', best: 'Very good', comment: 'Anything to add?',
+  thanks: 'Thank you for your answer!', change: 'Change answer',
+  ratingOver: 'It is too late to answer or to change your answer. Thank you all the same!',
   closedNow: 'Closed at the moment', awayText: 'Nobody is here at the moment.', opensAt: 'We are back {time}.', leaveMessage: 'Leave a message: the answer will be here.',
   wait: 'Goes on in {n} s',
+  conversations: 'Conversations', another: 'New conversation', ended: 'Ended', unlisted: 'The conversations could not be loaded.',
 };
 
 export type Words = typeof en;
@@ -44,13 +44,13 @@ const de: Words = {
   long: 'Eine Nachricht hat höchstens 10.000 Zeichen.',
   name: 'Ihr Name', email: 'E-Mail-Adresse', phone: 'Telefonnummer', yourMessage: 'Ihre Nachricht', optional: '(freiwillig)', choose: 'Bitte wählen',
   formTitle: 'Bevor wir beginnen', startChat: 'Chat beginnen', required: 'Bitte ausfüllen.',
-  badEmail: 'Bitte geben Sie eine Adresse wie anna@example.com ein.', badPhone: 'Bitte geben Sie eine Telefonnummer ein.',
-  rate: 'Wie zufrieden sind Sie?', worst: 'Sehr schlecht', best: 'Sehr gut', comment: 'Möchten Sie etwas hinzufügen?', chooseScore: 'Bitte wählen Sie eine Zahl von 1 bis 5.',
-  thanks: 'Danke für Ihre Antwort!', given: 'Ihre Antwort: {n} von 5', change: 'Antwort ändern',
-  ratingKept: 'Ihre Antwort bleibt hier und wird gesendet, sobald wir zurück sind.', ratingOver: 'Die Zeit zum Antworten ist vorbei. Trotzdem vielen Dank!',
-  ratingFixed: 'Ihre Antwort kann nicht mehr geändert werden.', ratingFailed: 'Ihre Antwort konnte nicht angenommen werden.',
+  badEmail: 'Bitte geben Sie eine Adresse wie anna@example.com ein.',
+  rate: 'Wie zufrieden sind Sie?', worst: 'Sehr schlecht', best: 'Sehr gut', comment: 'Möchten Sie etwas hinzufügen?',
+  thanks: 'Danke für Ihre Antwort!', change: 'Antwort ändern',
+  ratingOver: 'Zum Antworten oder Ändern ist es zu spät. Trotzdem vielen Dank!',
   closedNow: 'Zurzeit geschlossen', awayText: 'Zurzeit ist niemand da.', opensAt: 'Wir sind zurück: {time}.', leaveMessage: 'Hinterlassen Sie eine Nachricht: Die Antwort steht dann hier.',
   wait: 'Weiter in {n} s',
+  conversations: 'Gespräche', another: 'Neues Gespräch', ended: 'Beendet', unlisted: 'Die Gespräche konnten nicht geladen werden.',
 };
 
 const fr: Words = {
@@ -69,13 +69,13 @@ const fr: Words = {
   long: 'Un message compte au plus 10 000 caractères.',
   name: 'Votre nom', email: 'Adresse e-mail', phone: 'Numéro de téléphone', yourMessage: 'Votre message', optional: '(facultatif)', choose: 'Veuillez choisir',
   formTitle: 'Avant de commencer', startChat: 'Démarrer le chat', required: 'Veuillez remplir ce champ.',
-  badEmail: 'Veuillez saisir une adresse comme anne@example.com.', badPhone: 'Veuillez saisir un numéro de téléphone.',
-  rate: 'Êtes-vous satisfait de l’échange ?', worst: 'Très mauvais', best: 'Très bon', comment: 'Souhaitez-vous ajouter quelque chose ?', chooseScore: 'Veuillez choisir un chiffre de 1 à 5.',
-  thanks: 'Merci pour votre réponse !', given: 'Votre réponse : {n} sur 5', change: 'Modifier la réponse',
-  ratingKept: 'Votre réponse est conservée ici et sera envoyée dès notre retour.', ratingOver: 'Le délai de réponse est écoulé. Merci tout de même !',
-  ratingFixed: 'Votre réponse ne peut plus être modifiée.', ratingFailed: 'Votre réponse n’a pas pu être prise en compte.',
+  badEmail: 'Veuillez saisir une adresse comme anne@example.com.',
+  rate: 'Êtes-vous satisfait de l’échange ?', worst: 'Très mauvais', best: 'Très bon', comment: 'Souhaitez-vous ajouter quelque chose ?',
+  thanks: 'Merci pour votre réponse !', change: 'Modifier la réponse',
+  ratingOver: 'Il est trop tard pour répondre ou modifier la réponse. Merci tout de même !',
   closedNow: 'Fermé pour le moment', awayText: 'Personne n’est là pour le moment.', opensAt: 'Nous serons de retour : {time}.', leaveMessage: 'Laissez un message : la réponse apparaîtra ici.',
   wait: 'Reprise dans {n} s',
+  conversations: 'Conversations', another: 'Nouvelle conversation', ended: 'Terminée', unlisted: 'Impossible de charger les conversations.',
 };
 
 const es: Words = {
@@ -94,13 +94,13 @@ const es: Words = {
   long: 'Un mensaje tiene como máximo 10.000 caracteres.',
   name: 'Su nombre', email: 'Correo electrónico', phone: 'Número de teléfono', yourMessage: 'Su mensaje', optional: '(opcional)', choose: 'Elija una opción',
   formTitle: 'Antes de empezar', startChat: 'Iniciar el chat', required: 'Rellene este campo.',
-  badEmail: 'Escriba una dirección como ana@example.com.', badPhone: 'Escriba un número de teléfono.',
-  rate: '¿Cómo le hemos atendido?', worst: 'Muy mal', best: 'Muy bien', comment: '¿Desea añadir algo?', chooseScore: 'Elija un número del 1 al 5.',
-  thanks: '¡Gracias por su respuesta!', given: 'Su respuesta: {n} de 5', change: 'Cambiar la respuesta',
-  ratingKept: 'Su respuesta se guarda aquí y se enviará en cuanto volvamos.', ratingOver: 'El plazo para responder ha terminado. ¡Gracias de todos modos!',
-  ratingFixed: 'Su respuesta ya no se puede cambiar.', ratingFailed: 'No se pudo registrar su respuesta.',
+  badEmail: 'Escriba una dirección como ana@example.com.',
+  rate: '¿Cómo le hemos atendido?', worst: 'Muy mal', best: 'Muy bien', comment: '¿Desea añadir algo?',
+  thanks: '¡Gracias por su respuesta!', change: 'Cambiar la respuesta',
+  ratingOver: 'Ya es tarde para responder o cambiar la respuesta. ¡Gracias de todos modos!',
   closedNow: 'Cerrado en este momento', awayText: 'No hay nadie en este momento.', opensAt: 'Volvemos: {time}.', leaveMessage: 'Deje un mensaje: la respuesta aparecerá aquí.',
   wait: 'Continúa en {n} s',
+  conversations: 'Conversaciones', another: 'Nueva conversación', ended: 'Terminada', unlisted: 'No se pudieron cargar las conversaciones.',
 };
 
 const pt: Words = {
@@ -119,13 +119,13 @@ const pt: Words = {
   long: 'Uma mensagem tem no máximo 10.000 caracteres.',
   name: 'Seu nome', email: 'E-mail', phone: 'Telefone', yourMessage: 'Sua mensagem', optional: '(opcional)', choose: 'Escolha uma opção',
   formTitle: 'Antes de começar', startChat: 'Iniciar o chat', required: 'Preencha este campo.',
-  badEmail: 'Informe um endereço como ana@example.com.', badPhone: 'Informe um número de telefone.',
-  rate: 'Como foi o atendimento?', worst: 'Muito ruim', best: 'Muito bom', comment: 'Quer acrescentar algo?', chooseScore: 'Escolha um número de 1 a 5.',
-  thanks: 'Obrigado pela resposta!', given: 'Sua resposta: {n} de 5', change: 'Alterar a resposta',
-  ratingKept: 'Sua resposta fica guardada aqui e será enviada assim que voltarmos.', ratingOver: 'O prazo para responder terminou. Obrigado mesmo assim!',
-  ratingFixed: 'Sua resposta não pode mais ser alterada.', ratingFailed: 'Não foi possível registrar sua resposta.',
+  badEmail: 'Informe um endereço como ana@example.com.',
+  rate: 'Como foi o atendimento?', worst: 'Muito ruim', best: 'Muito bom', comment: 'Quer acrescentar algo?',
+  thanks: 'Obrigado pela resposta!', change: 'Alterar a resposta',
+  ratingOver: 'Já não é possível responder ou alterar a resposta. Obrigado mesmo assim!',
   closedNow: 'Fechado no momento', awayText: 'Não há ninguém aqui no momento.', opensAt: 'Voltamos: {time}.', leaveMessage: 'Deixe uma mensagem: a resposta estará aqui.',
   wait: 'Continua em {n} s',
+  conversations: 'Conversas', another: 'Nova conversa', ended: 'Encerrada', unlisted: 'Não foi possível carregar as conversas.',
 };
 
 const ar: Words = {
@@ -144,13 +144,13 @@ const ar: Words = {
   long: 'لا تتجاوز الرسالة 10000 حرف.',
   name: 'الاسم', email: 'البريد الإلكتروني', phone: 'رقم الهاتف', yourMessage: 'رسالتك', optional: '(اختياري)', choose: 'يرجى الاختيار',
   formTitle: 'قبل أن نبدأ', startChat: 'بدء الدردشة', required: 'يرجى ملء هذا الحقل.',
-  badEmail: 'يرجى إدخال عنوان مثل ann@example.com.', badPhone: 'يرجى إدخال رقم هاتف.',
-  rate: 'كيف كانت خدمتنا؟', worst: 'سيئة جدًا', best: 'ممتازة', comment: 'هل تود إضافة شيء؟', chooseScore: 'يرجى اختيار رقم من 1 إلى 5.',
-  thanks: 'شكرًا على إجابتك!', given: 'إجابتك: {n} من 5', change: 'تغيير الإجابة',
-  ratingKept: 'إجابتك محفوظة هنا وستُرسل فور عودتنا.', ratingOver: 'انتهى وقت الإجابة. شكرًا لك على أي حال!',
-  ratingFixed: 'لم يعد بالإمكان تغيير إجابتك.', ratingFailed: 'تعذر تسجيل إجابتك.',
+  badEmail: 'يرجى إدخال عنوان مثل ann@example.com.',
+  rate: 'كيف كانت خدمتنا؟', worst: 'سيئة جدًا', best: 'ممتازة', comment: 'هل تود إضافة شيء؟',
+  thanks: 'شكرًا على إجابتك!', change: 'تغيير الإجابة',
+  ratingOver: 'فات وقت الإجابة أو تغييرها. شكرًا لك على أي حال!',
   closedNow: 'مغلق حاليًا', awayText: 'لا يوجد أحد هنا حاليًا.', opensAt: 'سنعود: {time}.', leaveMessage: 'اترك رسالة، وستجد الرد هنا.',
   wait: 'المتابعة بعد {n} ث',
+  conversations: 'المحادثات', another: 'محادثة جديدة', ended: 'انتهت', unlisted: 'تعذر تحميل المحادثات.',
 };
 
 const he: Words = {
@@ -169,13 +169,13 @@ const he: Words = {
   long: 'בהודעה יש לכל היותר 10,000 תווים.',
   name: 'שם', email: 'כתובת דוא״ל', phone: 'מספר טלפון', yourMessage: 'ההודעה', optional: '(לא חובה)', choose: 'נא לבחור',
   formTitle: 'לפני שמתחילים', startChat: 'התחלת צ׳אט', required: 'נא למלא שדה זה.',
-  badEmail: 'נא להזין כתובת כמו ann@example.com.', badPhone: 'נא להזין מספר טלפון.',
-  rate: 'איך היה השירות?', worst: 'גרוע מאוד', best: 'טוב מאוד', comment: 'רוצים להוסיף משהו?', chooseScore: 'נא לבחור מספר מ־1 עד 5.',
-  thanks: 'תודה על התשובה!', given: 'התשובה: {n} מתוך 5', change: 'שינוי התשובה',
-  ratingKept: 'התשובה נשמרת כאן ותישלח ברגע שנחזור.', ratingOver: 'הזמן להשיב עבר. תודה בכל זאת!',
-  ratingFixed: 'אי אפשר עוד לשנות את התשובה.', ratingFailed: 'לא ניתן היה לקבל את התשובה.',
+  badEmail: 'נא להזין כתובת כמו ann@example.com.',
+  rate: 'איך היה השירות?', worst: 'גרוע מאוד', best: 'טוב מאוד', comment: 'רוצים להוסיף משהו?',
+  thanks: 'תודה על התשובה!', change: 'שינוי התשובה',
+  ratingOver: 'מאוחר מדי להשיב או לשנות את התשובה. תודה בכל זאת!',
   closedNow: 'סגור כרגע', awayText: 'אין כאן איש כרגע.', opensAt: 'נחזור: {time}.', leaveMessage: 'השאירו הודעה: התשובה תופיע כאן.',
   wait: 'ממשיכים בעוד {n} שנ׳',
+  conversations: 'שיחות', another: 'שיחה חדשה', ended: 'הסתיימה', unlisted: 'לא ניתן לטעון את השיחות.',
 };
 
 const ja: Words = {
@@ -194,13 +194,13 @@ const ja: Words = {
   long: 'メッセージは 10,000 文字までです。',
   name: 'お名前', email: 'メールアドレス', phone: '電話番号', yourMessage: 'お問い合わせ内容', optional: '（任意）', choose: '選択してください',
   formTitle: 'はじめる前に', startChat: 'チャットを開始', required: '入力してください。',
-  badEmail: 'ann@example.com のようなアドレスを入力してください。', badPhone: '電話番号を入力してください。',
-  rate: '対応はいかがでしたか。', worst: 'とても悪い', best: 'とても良い', comment: 'ご意見があればお書きください', chooseScore: '1 から 5 の数字を選んでください。',
-  thanks: 'ご回答ありがとうございました。', given: '回答：5 段階中 {n}', change: '回答を変更',
-  ratingKept: '回答はここに保存され、復旧しだい送信されます。', ratingOver: '回答期限が過ぎました。ありがとうございました。',
-  ratingFixed: '回答は変更できなくなりました。', ratingFailed: '回答を受け付けられませんでした。',
+  badEmail: 'ann@example.com のようなアドレスを入力してください。',
+  rate: '対応はいかがでしたか。', worst: 'とても悪い', best: 'とても良い', comment: 'ご意見があればお書きください',
+  thanks: 'ご回答ありがとうございました。', change: '回答を変更',
+  ratingOver: '回答や変更の期限が過ぎました。ありがとうございました。',
   closedNow: '営業時間外です', awayText: 'ただいま担当者がおりません。', opensAt: '再開：{time}。', leaveMessage: 'メッセージをお残しください。ここに返信します。',
   wait: '{n} 秒後に再開',
+  conversations: '会話', another: '新しい会話', ended: '終了', unlisted: '会話を読み込めませんでした。',
 };
 
 const all: Record<string, Words> = { en, de, fr, es, pt, ar, he, ja };

@@ -102,7 +102,7 @@ export class Ratings {
 }
 
 /** What the card shows. */
-type State = 'none' | 'ask' | 'kept' | 'thanks' | 'over' | 'fixed' | 'failed';
+type State = 'none' | 'ask' | 'kept' | 'thanks' | 'over' | 'failed';
 
 /** stateOf says what there is to show at a moment. Nothing is, while the conversation goes on. */
 export function stateOf(m: Model, now: number): State {
@@ -110,8 +110,7 @@ export function stateOf(m: Model, now: number): State {
   if (!s || m.status !== 'closed') return 'none';
   if (m.rating?.id === s.id) {
     if (!m.rating.failed) return 'kept';
-    if (/^survey_(expired|excused|not_found)$/.test(m.rating.failed)) return 'over';
-    return m.rating.failed === 'survey_answered' ? 'fixed' : 'failed';
+    return m.rating.failed.startsWith('survey_') ? 'over' : 'failed';
   }
   if (s.status === 'answered') return 'thanks';
   return s.status === 'waiting' && (!s.expires_at || Date.parse(s.expires_at) > now) ? 'ask' : 'none';
@@ -176,15 +175,13 @@ export class SurveyCard {
       case 'ask':
         return this.form();
       case 'kept':
-        return said(this.model?.link === 'online' ? w.sending : w.ratingKept, given(score, w));
+        return said(this.model?.link === 'online' ? w.sending : w.waiting, given(score));
       case 'thanks':
-        return said(w.thanks, given(score, w), may ? button(w.change, () => this.change()) : undefined);
+        return said(w.thanks, given(score), may ? button(w.change, () => this.change()) : undefined);
       case 'over':
         return said(w.ratingOver);
-      case 'fixed':
-        return said(w.ratingFixed);
       case 'failed':
-        return said(w.ratingFailed, button(w.retry, () => this.rate({ ...(this.model?.rating as Rating), failed: undefined })));
+        return said(w.failed, button(w.retry, () => this.rate({ ...(this.model?.rating as Rating), failed: undefined })));
     }
   }
 
@@ -229,7 +226,7 @@ export class SurveyCard {
     const s = this.model?.survey;
     if (!first || !s) return;
     if (!chosen) {
-      this.complain((this.language as Language).words.chooseScore);
+      this.complain((this.language as Language).words.choose);
       return first.focus(); // the error is read with it
     }
     const comment = this.element.querySelector('textarea')?.value.trim() ?? '';
@@ -239,10 +236,9 @@ export class SurveyCard {
 }
 
 /** given is the score that was given, as it was chosen. */
-function given(score: number | undefined, w: Language['words']): HTMLElement | undefined {
+function given(score: number | undefined): HTMLElement | undefined {
   if (!score) return undefined;
-  const text = w.given.replace('{n}', String(score));
-  return h('div', { class: 'given', role: 'img', 'aria-label': text }, ...[1, 2, 3, 4, 5].map((n) => h('i', n === score ? { class: 'on' } : {}, String(n))));
+  return h('div', { class: 'given', role: 'img', 'aria-label': `${score} / 5` }, ...[1, 2, 3, 4, 5].map((n) => h('i', n === score ? { class: 'on' } : {}, String(n))));
 }
 
 function button(text: string, click: () => void): HTMLButtonElement {

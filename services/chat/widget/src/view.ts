@@ -7,6 +7,7 @@ import { h, icon } from './dom';
 import { asks, Form, type Filled } from './form';
 import { Hours } from './hours';
 import type { Language } from './languages';
+import { List } from './list';
 import { MessageList, type Actions } from './messages';
 import { unread, type Model } from './model';
 import type { Settings } from './settings';
@@ -19,6 +20,9 @@ export interface Handlers extends Actions {
   send(text: string): void;
   sound(): void;
   filled(f: Filled): void;
+  list(): void;
+  choose(id: string): void;
+  another(): void;
   rate(r: Rating): void;
 }
 
@@ -42,6 +46,8 @@ export class View {
   private live = h('div', { class: 'quiet', role: 'status', 'aria-live': 'polite' });
   private panel = h('div', { class: 'panel', id: 'panel', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'title', hidden: true });
   private hours = new Hours();
+  private others: List;
+  private lister = h('button', { type: 'button', class: 'icon', 'aria-expanded': 'false', hidden: true }, icon('list'));
   private asked: Form;
   private survey: SurveyCard;
   private composer: HTMLFormElement;
@@ -59,12 +65,14 @@ export class View {
     this.scroll.append(this.list.element);
     this.asked = new Form((f) => this.fill(f));
     this.survey = new SurveyCard((r) => on.rate(r), (text) => this.announce(text));
+    this.others = new List((id) => this.leaveList(() => on.choose(id)), () => this.leaveList(() => on.another()));
+    this.lister.addEventListener('click', () => (this.others.shown ? this.leaveList() : this.showList()));
     this.scroll.append(this.asked.element, this.survey.element);
     const form = h('form', {}, h('div', { class: 'field' }, this.field), this.sender);
     this.composer = form;
     this.panel.append(
-      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.sounder, this.closer),
-      this.notice, this.hours.element, this.scroll, form,
+      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.lister, this.sounder, this.closer),
+      this.notice, this.hours.element, this.others.element, this.scroll, form,
     );
     this.root.append(this.panel, this.launcher, this.live);
     this.launcher.addEventListener('click', () => (this.isOpen ? on.close() : on.open()));
@@ -103,6 +111,7 @@ export class View {
     this.field.setAttribute('aria-label', w.placeholder);
     this.field.setAttribute('placeholder', w.placeholder);
     this.scroll.setAttribute('aria-label', w.messages);
+    this.lister.setAttribute('aria-label', w.conversations);
     this.sounder.setAttribute('aria-label', settings.sound === false ? w.soundOn : w.soundOff);
     this.sounder.replaceChildren(icon(settings.sound === false ? 'mute' : 'sound'));
     this.host.hidden = !!settings.hidden;
@@ -161,9 +170,30 @@ export class View {
     const asking = asks(m, this.channel);
     const inside = this.composer.contains(this.root.activeElement);
     const came = this.asked.draw(asking, this.channel, this.settings, this.language);
-    this.composer.hidden = asking;
+    // Who has said nothing yet has nothing to list.
+    this.lister.hidden = m.status === 'none' && !m.conversation;
+    if (this.lister.hidden && m.loaded) this.others.shown = false;
+    this.others.draw(m, this.language);
+    this.lister.setAttribute('aria-expanded', String(this.others.shown));
+    this.scroll.hidden = this.others.shown;
+    this.composer.hidden = asking || this.others.shown;
     if (came && this.isOpen && inside) this.asked.focus();
     this.survey.draw(m, this.language);
+  }
+
+  private showList(): void {
+    this.others.shown = true;
+    this.on.list();
+    if (this.last) this.draw(this.last);
+    this.others.focus();
+  }
+
+  private leaveList(then: () => void = () => undefined): void {
+    this.others.shown = false;
+    then();
+    if (this.last) this.draw(this.last);
+    this.toEnd();
+    this.field.focus();
   }
 
   private fill(f: Filled): void {
@@ -205,7 +235,8 @@ export class View {
     this.host.classList.add('open');
     if (this.last) this.draw(this.last);
     this.toEnd();
-    if (this.composer.hidden) this.asked.focus();
+    if (this.others.shown) this.others.focus();
+    else if (this.composer.hidden) this.asked.focus();
     else this.field.focus();
   }
 

@@ -21,6 +21,7 @@ export class Widget {
   private heard = new Set<string>(); // positions of messages that the page was told of
   private written = new Set<string>(); // ids of what was written on this page
   private first = true;
+  private where = '';
   private counted = -1;
   private linked = '';
 
@@ -33,6 +34,9 @@ export class Widget {
       discard: (id) => void this.engine?.discard(id),
       older: () => this.engine?.older(),
       sound: () => this.sound(),
+      list: () => this.engine?.list(),
+      choose: (id) => this.engine?.choose(id),
+      another: () => this.engine?.choose(`new:${newID()}`),
       filled: (f) => void this.filled(f),
       rate: (r) => void this.engine?.rate(r),
     });
@@ -152,6 +156,9 @@ export class Widget {
    * it is in the first history already.
    */
   private arrivals(messages: Message[], seen: string): void {
+    const where = this.engine?.model.conversation ?? '';
+    if (where !== this.where) this.first = true; // what is in another conversation is not new
+    this.where = where;
     const atFirst = this.first;
     const fresh = messages.filter((x) => !this.heard.has(x.position) && (!atFirst || (x.from === 'you' && this.written.has(x.id))));
     messages.forEach((x) => this.heard.add(x.position));
