@@ -111,3 +111,19 @@ func (b *tab) typed(text string) {
 	b.t.Helper()
 	call(b, input.InsertText, input.InsertTextParams{Text: text})
 }
+
+// What the page has told of the visitor is not asked; when it has told all, nothing is.
+func TestTheFormAsksOnlyWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.sets(map[string]any{"pre_chat_form": map[string]any{"fields": []map[string]any{{"name": "name", "required": true}, {"name": "email"}}}})
+	b := newVisitor(t).open(d.URL + "/demo/")
+	b.click(".launcher")
+	const labels = `$$('.card label').filter((x) => x.getClientRects().length).map((x) => x.textContent).join('|')`
+	b.until("both are asked", labels+` === 'Your name|Email address (optional)|Your message'`)
+	eval[bool](b, `window.tidemark('identify', { name: 'Ann' }), true`)
+	b.until("one is asked", labels+` === 'Email address (optional)|Your message'`)
+	eval[bool](b, `window.tidemark('identify', { email: 'ann@example.com' }), true`)
+	b.until("nothing is asked", labels+` === '' && $('.send').getClientRects().length`)
+	b.clean()
+}

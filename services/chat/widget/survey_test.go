@@ -108,3 +108,27 @@ func TestASurveyWaits(t *testing.T) {
 	b.until("it is sent", `$('.survey .said')?.textContent === 'Thank you for your answer!'`)
 	d.rated(b, 3, "")
 }
+
+// What was answered without a network and is no longer asked by then is not taken, and nothing is left of it: the next
+// closing is asked about anew.
+func TestASurveyThatIsNoLongerAsked(t *testing.T) {
+	t.Parallel()
+	d := newWholeDesk(t)
+	d.asks("")
+	b := newVisitor(t).open(d.URL + "/demo/")
+	b.start()
+	b.write("one")
+	b.shows("you: one")
+	d.status(b, "closed")
+	b.until("she is asked", `$('.survey').getClientRects().length`)
+	b.network(false)
+	b.click(".survey .scale label:nth-child(5)")
+	b.click(".survey .main")
+	b.until("it is kept", `$('.survey .said').textContent === 'Waiting to be sent'`)
+	d.status(b, "open")
+	b.network(true)
+	b.until("nobody asks", `!$('.survey').getClientRects().length && $('.state').classList.contains('online')`)
+	d.status(b, "closed")
+	b.until("she is asked anew", `$('.survey').getClientRects().length && $$('.survey input[type=radio]').length === 5 && !$('.survey input:checked')`)
+	b.clean()
+}

@@ -355,6 +355,7 @@ export class Engine {
     this.wake();
     if (navigator.onLine) void this.flush();
     if (navigator.onLine) void this.ratings.flush();
+    if (navigator.onLine && this.connected && this.model.link === 'offline') this.set({ link: 'online' }); // the stream has outlived it
   };
 
   /** session is the kept one if it is still good. */

@@ -26,9 +26,14 @@ interface Line {
   element: HTMLElement;
 }
 
+/** left are the fields that the page has not answered already. */
+function left(c: Channel | undefined, page: Settings): Field[] {
+  return (c?.pre_chat_form ?? []).filter((f) => !(f.name === 'name' && page.name) && !(f.name === 'email' && page.email));
+}
+
 /** asks tells whether the form is to be filled in now: never while something was said already, and never twice. */
-export function asks(m: Model, c: Channel | undefined): boolean {
-  return !!c?.pre_chat_form.length && m.loaded && !m.answered && m.status === 'none' && !m.messages.length && !m.waiting.length && !m.conversation && !m.sent.length;
+export function asks(m: Model, c: Channel | undefined, page: Settings): boolean {
+  return !!left(c, page).length && m.loaded && !m.answered && m.status === 'none' && !m.messages.length && !m.waiting.length && !m.conversation && !m.sent.length;
 }
 
 export class Form {
@@ -49,7 +54,7 @@ export class Form {
     const came = shown && this.element.hidden;
     this.element.hidden = !shown;
     if (!shown || !c) return false;
-    const fields = c.pre_chat_form.filter((f) => !(f.name === 'name' && page.name) && !(f.name === 'email' && page.email));
+    const fields = left(c, page);
     const key = JSON.stringify([fields, l.code]);
     if (key !== this.key) this.build(fields, l);
     this.key = key;

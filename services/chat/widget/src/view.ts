@@ -167,7 +167,7 @@ export class View {
       this.state.textContent = this.language.words.closedNow;
       this.state.className = 'state closed';
     }
-    const asking = asks(m, this.channel);
+    const asking = asks(m, this.channel, this.settings);
     const inside = this.composer.contains(this.root.activeElement);
     const came = this.asked.draw(asking, this.channel, this.settings, this.language);
     // Who has said nothing yet has nothing to list.

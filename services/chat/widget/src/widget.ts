@@ -90,6 +90,7 @@ export class Widget {
   }
 
   identify(p: Profile): void {
+    this.set({ name: p.name ?? this.settings.name, email: p.email ?? this.settings.email }); // and nobody asks for it
     void this.beginning.then((e) => e.identify(p));
   }
 
