@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -79,13 +80,17 @@ func (v *Survey) due(now time.Time) {
 }
 
 // answerSurvey takes the visitor's answer. The same answer again adds nothing. A survey of another visitor is not there:
-// it is looked for in the visitor's own conversation.
+// it is looked for in the visitor's own conversations.
 func (s *Service) answerSurvey(w http.ResponseWriter, r *http.Request, v session) error {
 	if err := s.open(v); err != nil {
 		return err
 	}
 	answer := conversation.AnswerSurvey{SurveyID: r.PathValue("id"), Now: s.Clock()}
 	if err := decodeAnswer(r, &answer); err != nil {
+		return err
+	}
+	v, err := s.asked(r.Context(), v, answer.SurveyID)
+	if err != nil {
 		return err
 	}
 	a := v.conversation()
@@ -109,6 +114,20 @@ func (s *Service) answerSurvey(w http.ResponseWriter, r *http.Request, v session
 		out.Score, out.Comment, out.ChangeableUntil = closing.Score, closing.Comment, &closing.ChangeableUntil
 	}
 	return web.WriteJSON(w, http.StatusOK, out)
+}
+
+// asked is the session in the conversation that a survey is of; if it is of none of the visitor's, in their first.
+func (s *Service) asked(ctx context.Context, v session, survey string) (session, error) {
+	all, err := s.own(ctx, v)
+	if err != nil {
+		return v, err
+	}
+	for _, o := range all {
+		if o.State.SurveyOf(survey) >= 0 {
+			return o.session, nil
+		}
+	}
+	return v, nil
 }
 
 // decodeAnswer reads {"score": 5, "comment": "…"}. All that is wrong with it is told at once.

@@ -139,3 +139,20 @@ func TestWhoMayAnswerAndHow(t *testing.T) {
 	}
 	b.ok(200, "POST", "/chat/v1/surveys/s1", token, `{"score":5}`)
 }
+
+// TestASurveyOfAFurtherConversation: a visitor answers what was asked about any of their conversations.
+func TestASurveyOfAFurtherConversation(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.session(`{"site_key":"site_acme"}`)
+	b.ok(201, "POST", "/chat/v1/messages", token, `{"id":"m1","text":"one"}`)
+	id := b.ok(201, "POST", "/chat/v1/conversations", token, `{"id":"m2","text":"two"}`).str("conversation_id")
+	b.does(id, conversation.Close{Reason: "solved"})
+	b.asks(id, "s1", 1, time.Now().Add(time.Hour))
+	b.ok(200, "POST", "/chat/v1/surveys/s1", token, `{"score":4}`)
+	page := b.ok(200, "GET", "/chat/v1/messages?conversation_id="+id, token, "")
+	if s, _ := page.body["survey"].(map[string]any); s["score"] != 4.0 {
+		t.Errorf("%s", page.raw)
+	}
+	b.ok(404, "POST", "/chat/v1/surveys/s1", b.session(`{"site_key":"site_acme"}`), `{"score":5}`)
+}

@@ -34,7 +34,7 @@ func TestKeyboardOnly(t *testing.T) {
 			}
 			seen[at] = true
 		}
-		if len(seen) != 5 { // sound, close, messages, the link, the field; there is nothing to send
+		if len(seen) != 6 { // conversations, sound, close, messages, the link, the field; there is nothing to send
 			t.Errorf("Tab stops at %v", seen)
 		}
 	}

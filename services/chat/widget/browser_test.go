@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,15 +30,30 @@ type desk struct {
 	t       *testing.T
 	program testkit.Program
 	listen  string
+	args    []string
 }
 
-func newDesk(t *testing.T) *desk {
+// withoutDatabase are the arguments of a desk whose database is not there.
+var withoutDatabase = []string{"--targets", "api,chat", "--postgres", "postgres://tidemark@127.0.0.1:1/tidemark?connect_timeout=1"}
+
+func newDesk(t *testing.T, args ...string) *desk {
+	t.Helper()
+	return startDesk(t, slices.Concat(withoutDatabase, args))
+}
+
+// newWholeDesk is one with a database, which reads and asks how it went.
+func newWholeDesk(t *testing.T) *desk {
+	t.Helper()
+	return startDesk(t, []string{"--targets", "api,chat,projections,survey", "--postgres", testkit.Postgres(t)})
+}
+
+func startDesk(t *testing.T, args []string) *desk {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{t: t, program: testkit.Build(t, "github.com/tidemark-desk/tidemark/cmd/tidemark"), listen: l.Addr().String()}
+	d := &desk{t: t, program: testkit.Build(t, "github.com/tidemark-desk/tidemark/cmd/tidemark"), listen: l.Addr().String(), args: args}
 	if err := l.Close(); err != nil { // it has to be the same address when it comes back
 		t.Fatal(err)
 	}
@@ -47,7 +63,7 @@ func newDesk(t *testing.T) *desk {
 
 func (d *desk) start(data string) {
 	d.t.Helper()
-	d.Process = d.program.Serve(d.t, data, "--targets", "api,chat", "--postgres", "postgres://tidemark@127.0.0.1:1/tidemark?connect_timeout=1", "--listen", d.listen)
+	d.Process = d.program.Serve(d.t, data, append(slices.Clone(d.args), "--listen", d.listen)...)
 }
 
 // answer writes to the conversation of a tab as an agent does.

@@ -51,7 +51,7 @@ func TestStrictPolicy(t *testing.T) {
 	b.shows("you: one")
 	d.answer(b, "two")
 	b.shows("you: one", "desk: two")
-	if color := eval[string](b, `getComputedStyle($('header')).backgroundColor`); color != "rgb(11, 110, 117)" {
+	if color := eval[string](b, `getComputedStyle($('header')).backgroundColor`); color != "rgb(29, 78, 216)" {
 		t.Errorf("the header is %s: the styles did not pass the policy", color)
 	}
 	b.shot("strict")

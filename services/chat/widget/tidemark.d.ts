@@ -3,9 +3,9 @@
 export interface TidemarkTheme {
   /** Of the header, the button and the visitor's own messages: #rgb or #rrggbb. Text on it is black or white, whichever can be read. */
   color?: string;
-  /** Default auto: as the visitor's system is. */
+  /** auto: as the visitor's system is. */
   mode?: 'auto' | 'light' | 'dark';
-  /** The corner; default right. */
+  /** The corner. */
   position?: 'right' | 'left';
 }
 
@@ -22,10 +22,13 @@ export interface TidemarkSettings extends TidemarkProfile {
   siteKey: string;
   /** Origin of the desk; default: where the script comes from. */
   server?: string;
-  /** Default: the page's lang, then the browser's languages, then English. */
+  /** Default: the page's lang, then the browser's languages, of those that the channel offers; then the channel's own default, then English. */
   language?: string;
+  /** Default: the channel's name. */
   title?: string;
+  /** Default: the channel's. */
   greeting?: string;
+  /** Default: the channel's. */
   theme?: TidemarkTheme;
   sound?: boolean;
   /** Show nothing at first: tidemark('hide', false) shows the button. */

@@ -41,7 +41,7 @@ func bundle(sources string) ([]byte, error) {
 		MinifySyntax:      true,
 		LegalComments:     api.LegalCommentsNone,
 		Banner:            map[string]string{"js": "/* Tidemark's chat widget. Apache-2.0. Made by go generate: do not edit. */"},
-		Plugins:           []api.Plugin{styles},
+		Plugins:           []api.Plugin{styles, words},
 		Outfile:           "widget.js",
 		LogLevel:          api.LogLevelSilent,
 	})

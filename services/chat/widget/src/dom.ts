@@ -19,6 +19,7 @@ const shapes = {
   close: 'M6 6l12 12M18 6L6 18',
   down: 'M5 9l7 7 7-7',
   send: 'M22 2L11 13M22 2l-7 20-4-9-9-4z',
+  list: 'M4 6h16M4 12h16M4 18h10',
   sound: 'M11 5L6 9H2v6h4l5 4zM15.5 8.5a5 5 0 0 1 0 7M18.5 5.5a9 9 0 0 1 0 13',
   mute: 'M11 5L6 9H2v6h4l5 4zM22 9l-6 6M16 9l6 6',
 };

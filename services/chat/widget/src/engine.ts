@@ -2,16 +2,19 @@
 // the whole model whenever it changes, and they tell it what the visitor does.
 
 import { ask, Away, call, Refusal } from './http';
+import { beginning, type Glance } from './list';
 import { empty, type Message, type Model, type Outgoing } from './model';
 import { profileOf, type Profile, type Settings } from './settings';
 import { Store } from './store';
+import { Ratings, told as surveyed, type Rating, type Survey } from './survey';
 import { read, type ServerEvent } from './stream';
 import { Tabs } from './tabs';
 
 /** What tabs say to each other. */
 type Said =
   | { say: 'model'; model: Model }
-  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'over' }
+  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'rated' | 'list' | 'over' }
+  | { say: 'choose'; id: string }
   | { say: 'seen'; position: string };
 
 interface Session {
@@ -39,6 +42,8 @@ export class Engine {
   private listening: AbortController | undefined;
   private connected = false;
   private opening: Promise<string> | undefined;
+  private ratings: Ratings;
+  private at = ''; // the conversation that is shown
 
   constructor(
     private settings: Settings,
@@ -48,6 +53,13 @@ export class Engine {
     private ended: () => void,
   ) {
     this.profile = settings;
+    this.ratings = new Ratings(store, {
+      url: (path) => this.url(path),
+      token: () => this.token(),
+      expired: () => this.expired(),
+      model: () => this.model,
+      set: (change) => this.set(change),
+    });
     // The number is of what tabs say to each other: another version of this program may be in another tab.
     this.tabs = new Tabs(`tidemark/1/${settings.server}/${settings.siteKey}`, store.durable, (m) => this.heard(m));
   }
@@ -56,6 +68,8 @@ export class Engine {
     const said = profileOf(this.profile);
     if (Object.keys(said).length) await this.store.put('profile', said);
     this.model.seen = (await this.store.get<string>('seen')) ?? '';
+    this.model.answered = !!(await this.store.get('form'));
+    this.model.rating = await this.ratings.kept();
     this.model.waiting = await this.store.outbox();
     addEventListener('online', this.nudge);
     addEventListener('offline', this.nudge);
@@ -74,6 +88,7 @@ export class Engine {
 
   async send(id: string, text: string): Promise<void> {
     const item: Outgoing = { id, text, at: new Date().toISOString() };
+    if (this.model.conversation) item.to = this.model.conversation;
     await this.store.add(item);
     await this.outboxChanged();
     this.want();
@@ -97,6 +112,7 @@ export class Engine {
     this.model.seen = last.position;
     void this.store.put('seen', last.position);
     this.tabs.tell({ say: 'seen', position: last.position });
+    if (this.tabs.leading) void this.remember(last.position);
     this.changed();
   }
 
@@ -113,6 +129,72 @@ export class Engine {
     else this.tabs.tell({ say: 'identified' });
   }
 
+  /** list asks for the visitor's conversations. */
+  list(): void {
+    if (this.tabs.leading) void this.loadList();
+    else this.tabs.tell({ say: 'list' });
+  }
+
+  private async loadList(): Promise<void> {
+    try {
+      const all = await call<{ items: Glance[] }>(this.url('conversations'), { token: await this.token() });
+      this.set({ list: all.items, unlisted: false });
+    } catch {
+      this.set({ unlisted: true });
+    }
+  }
+
+  /** choose shows another conversation, in all tabs: they have one stream. Of one that has not begun there is nothing yet. */
+  choose(id: string): void {
+    if (!this.tabs.leading) return this.tabs.tell({ say: 'choose', id });
+    if (id === this.model.conversation) return;
+    this.set({
+      conversation: id, messages: [], sent: [], older: '', status: 'none', survey: undefined, position: '', loaded: false,
+    });
+    if (!this.running) return void this.run();
+    this.listening?.abort();
+    this.wake();
+  }
+
+  /** remember keeps how far the visitor has looked, of each conversation. */
+  private async remember(position: string): Promise<void> {
+    if (this.at) await this.store.put('seenOf', { ...(await this.store.get<Record<string, string>>('seenOf')), [this.at]: position });
+  }
+
+  /** begun gives a conversation that has just begun its id, in all that was written to it. */
+  private async begun(from: string, id: string): Promise<void> {
+    for (const x of await this.store.outbox()) if (x.to === from) await this.store.update({ ...x, to: id });
+    if (this.model.conversation === from) this.choose(id);
+  }
+
+  /** here is the query that names the conversation that was chosen. */
+  private get here(): string {
+    return this.model.conversation ? `?conversation_id=${encodeURIComponent(this.model.conversation)}` : '';
+  }
+
+  /** answer keeps what the visitor said of themselves before the chat: it goes with the session, and is not asked again. */
+  async answer(profile: Record<string, string>): Promise<void> {
+    await this.store.put('form', profile);
+    this.model.answered = true;
+    if (this.tabs.leading) this.renew();
+    else this.tabs.tell({ say: 'identified' });
+    this.changed();
+  }
+
+  /** rate keeps the answer to a survey, and sends it when the server is there. */
+  async rate(r: Rating): Promise<void> {
+    await this.ratings.keep(r);
+    this.model.rating = r;
+    this.changed();
+    if (this.tabs.leading) await this.rated();
+    else this.tabs.tell({ say: 'rated' });
+  }
+
+  private async rated(): Promise<void> {
+    this.set({ rating: await this.ratings.kept() });
+    void this.ratings.flush();
+  }
+
   /** forget ends everything, in all tabs, and leaves nothing of the visitor in this browser. */
   async forget(): Promise<void> {
     this.tabs.tell({ say: 'over' });
@@ -127,6 +209,7 @@ export class Engine {
     removeEventListener('offline', this.nudge);
     document.removeEventListener('visibilitychange', this.nudge);
     clearTimeout(this.later);
+    this.ratings.stop();
     this.listening?.abort();
     this.wake();
     this.tabs.stop();
@@ -155,10 +238,20 @@ export class Engine {
         if (leading) void this.loadOlder();
         break;
       case 'identified':
-        if (leading) this.renew();
+        if (leading) void this.identified();
+        break;
+      case 'list':
+        if (leading) void this.loadList();
+        break;
+      case 'choose':
+        if (leading) this.choose(m.id);
+        break;
+      case 'rated':
+        if (leading) void this.rated();
         break;
       case 'seen':
         this.model.seen = m.position;
+        if (leading) void this.remember(m.position);
         this.changed();
         break;
       case 'over':
@@ -225,14 +318,14 @@ export class Engine {
       switch (true) {
         case e.status === 401:
           await this.store.put('session', undefined); // a new one is made
-          if (e.code === 'session_erased') this.set({ messages: [], sent: [], older: '', status: 'none' });
+          if (e.code === 'session_erased') this.set({ messages: [], sent: [], older: '', status: 'none', survey: undefined });
           this.set({ position: '', loaded: false });
           break;
         case e.code === 'position_unknown':
           this.set({ messages: [], sent: [], position: '', loaded: false });
           break;
         case e.status === 429:
-          this.set({ link: 'limited' });
+          this.set({ link: 'limited', limited: Date.now() + Math.max(e.retryAfter, backoff) });
           return Math.max(e.retryAfter, backoff);
         default:
           this.set({ link: 'refused' });
@@ -261,6 +354,8 @@ export class Engine {
     if (!this.tabs.leading || this.over || this.model.link === 'limited') return;
     this.wake();
     if (navigator.onLine) void this.flush();
+    if (navigator.onLine) void this.ratings.flush();
+    if (navigator.onLine && this.connected && this.model.link === 'offline') this.set({ link: 'online' }); // the stream has outlived it
   };
 
   /** session is the kept one if it is still good. */
@@ -277,16 +372,33 @@ export class Engine {
   /** openSession opens one, or renews it when half its time is over, or when the visitor is somebody by now. */
   private async openSession(): Promise<string> {
     const old = await this.session();
-    const said = (await this.store.get<Record<string, string>>('profile')) ?? {};
+    const form = (await this.store.get<Record<string, string>>('form')) ?? {};
+    const said = { ...form, ...(await this.store.get<Record<string, string>>('profile')) }; // the page knows better
     const profile = JSON.stringify(said);
     if (old && old.profile === profile && Date.now() < (old.opened + old.expires) / 2) return old.token;
     const fresh = await call<{ token: string; expires_at: string }>(this.url('sessions'), {
       token: old?.token,
       body: { site_key: this.settings.siteKey, ...said },
+    }).catch(async (e) => {
+      // What the visitor wrote of themselves, the server may refuse. They are not shut out for it.
+      if (!(e instanceof Refusal) || e.status !== 422 || !Object.keys(form).length) throw e;
+      await this.store.put('form', {});
+      throw new Away();
     });
     const next: Session = { token: fresh.token, opened: Date.now(), expires: Date.parse(fresh.expires_at), profile };
     await this.store.put('session', next);
     return fresh.token;
+  }
+
+  private async identified(): Promise<void> {
+    this.model.answered ||= !!(await this.store.get('form'));
+    this.renew();
+  }
+
+  /** expired forgets the session. The stream must be the new visitor's too. */
+  private async expired(): Promise<void> {
+    await this.store.put('session', undefined);
+    this.renew();
   }
 
   private renew(): void {
@@ -302,12 +414,18 @@ export class Engine {
   }
 
   private async load(): Promise<void> {
-    const page = await call<Page>(this.url('messages'), { token: await this.token() });
+    if (beginning(this.model.conversation)) return this.set({ loaded: true });
+    const where = this.model.conversation;
+    const page = await call<Page>(this.url('messages') + this.here, { token: await this.token() });
+    if (where !== this.model.conversation) return this.load(); // another was chosen meanwhile
+    this.at = page.conversation_id;
+    this.model.seen = (await this.store.get<Record<string, string>>('seenOf'))?.[this.at] ?? this.model.seen;
     const known = new Set(page.items.map((x) => x.id));
     this.set({
       messages: page.items,
       sent: this.model.sent.filter((x) => !known.has(x.id)),
       status: page.status,
+      survey: page.survey,
       position: page.position ?? '',
       older: page.links.next ?? '',
       loaded: true,
@@ -331,14 +449,19 @@ export class Engine {
   /** listen follows the stream to its end and says how long the server wants to be left alone. */
   private async listen(): Promise<number> {
     const abort = (this.listening = new AbortController());
+    if (beginning(this.model.conversation)) {
+      void this.flush();
+      return slowest;
+    }
     const token = await this.token();
     const connecting = setTimeout(() => abort.abort(), 20_000);
     const headers: Record<string, string> = this.model.position ? { 'Last-Event-ID': this.model.position } : {};
-    const response = await ask(this.url('stream'), { token, headers, signal: abort.signal }).finally(() => clearTimeout(connecting));
+    const response = await ask(this.url('stream') + this.here, { token, headers, signal: abort.signal }).finally(() => clearTimeout(connecting));
     let pause = 2000;
     this.connected = true;
     this.set({ link: 'online' });
     void this.flush();
+    void this.ratings.flush();
     try {
       await read(response, abort, (e) => {
         this.tries = 0;
@@ -365,9 +488,10 @@ export class Engine {
     if (e.id) this.model.position = e.id;
     if (e.name === 'message') this.arrived(data as Message);
     else if (e.name === 'status') this.set({ status: data.status });
+    else if (e.name === 'survey') this.set({ survey: surveyed(this.model.survey, data as Survey) });
     else if (e.name === 'erased') {
       void this.store.clear();
-      this.set({ messages: [], sent: [], older: '', status: 'none', position: '', loaded: false });
+      this.set({ messages: [], sent: [], older: '', status: 'none', survey: undefined, position: '', loaded: false });
     }
   }
 
@@ -402,9 +526,9 @@ export class Engine {
     } catch (e) {
       const backoff = randomly(Math.min(slowest, 1000 * 2 ** Math.min(this.sends++, 10)));
       const limited = e instanceof Refusal && e.status === 429;
-      if (limited) this.set({ link: 'limited' });
-      else if (e instanceof Away) this.set({ link: navigator.onLine ? 'away' : 'offline' });
       const pause = Math.max(backoff, e instanceof Away || e instanceof Refusal ? e.retryAfter : 0);
+      if (limited) this.set({ link: 'limited', limited: Date.now() + pause });
+      else if (e instanceof Away) this.set({ link: navigator.onLine ? 'away' : 'offline' });
       this.later = window.setTimeout(() => void this.flush(), pause);
     } finally {
       this.flushing = false;
@@ -413,7 +537,10 @@ export class Engine {
 
   private async post(item: Outgoing): Promise<void> {
     try {
-      await call(this.url('messages'), { token: await this.token(), body: { id: item.id, text: item.text } });
+      const begins = beginning(item.to ?? '');
+      const body = { id: item.id, text: item.text, ...(item.to && !begins ? { conversation_id: item.to } : {}) };
+      const taken = await call<{ conversation_id: string }>(this.url(begins ? 'conversations' : 'messages'), { token: await this.token(), body });
+      if (begins) await this.begun(item.to as string, taken.conversation_id);
     } catch (e) {
       if (!(e instanceof Refusal) || e.status === 429) throw e;
       if (e.status === 401) {
@@ -430,14 +557,16 @@ export class Engine {
     const told = this.model.messages.some((x) => x.from === 'you' && x.id === item.id);
     this.set({
       waiting: this.model.waiting.filter((x) => x.id !== item.id),
-      sent: told ? this.model.sent : this.model.sent.concat(item),
+      sent: told || (item.to ?? '') !== this.model.conversation ? this.model.sent : this.model.sent.concat(item),
       link: this.connected ? 'online' : this.model.link,
     });
   }
 }
 
 interface Page {
+  conversation_id: string;
   status: Model['status'];
+  survey?: Survey;
   items: Message[];
   links: { next?: string };
   position?: string;

@@ -20,6 +20,7 @@ export interface Ask {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  cache?: RequestCache;
 }
 
 /** An answer must come within this time, in milliseconds; a stream has a watch of its own. */
@@ -37,7 +38,7 @@ export async function ask(url: string, a: Ask = {}): Promise<Response> {
       body: a.body === undefined ? undefined : JSON.stringify(a.body),
       signal: a.signal,
       credentials: 'omit',
-      cache: 'no-store',
+      cache: a.cache ?? 'no-store',
       referrerPolicy: 'strict-origin-when-cross-origin',
     });
   } catch (e) {

@@ -15,6 +15,15 @@ const en = {
   closedNotice: 'This conversation has ended. Write to open it again.',
   older: 'Show earlier messages', unread: '{n} unread', today: 'Today', soundOn: 'Turn sound on', soundOff: 'Turn sound off',
   long: 'A message has at most 10,000 characters.',
+  name: 'Your name', email: 'Email address', phone: 'Phone number', yourMessage: 'Your message', optional: '(optional)', choose: 'Please choose',
+  formTitle: 'Before we start', startChat: 'Start chat', required: 'Please fill this in.',
+  badEmail: 'Please enter an address such as ann@example.com.',
+  rate: 'How did we do?', worst: 'Very poor', best: 'Very good', comment: 'Anything to add?',
+  thanks: 'Thank you for your answer!', change: 'Change answer',
+  ratingOver: 'It is too late to answer or to change your answer. Thank you all the same!',
+  closedNow: 'Closed at the moment', awayText: 'Nobody is here at the moment.', opensAt: 'We are back {time}.', leaveMessage: 'Leave a message: the answer will be here.',
+  wait: 'Goes on in {n} s',
+  conversations: 'Conversations', another: 'New conversation', ended: 'Ended', unlisted: 'The conversations could not be loaded.',
 };
 
 export type Words = typeof en;
@@ -33,6 +42,15 @@ const de: Words = {
   closedNotice: 'Dieses Gespräch ist beendet. Schreiben Sie, um es wieder zu öffnen.',
   older: 'Frühere Nachrichten anzeigen', unread: '{n} ungelesen', today: 'Heute', soundOn: 'Ton einschalten', soundOff: 'Ton ausschalten',
   long: 'Eine Nachricht hat höchstens 10.000 Zeichen.',
+  name: 'Ihr Name', email: 'E-Mail-Adresse', phone: 'Telefonnummer', yourMessage: 'Ihre Nachricht', optional: '(freiwillig)', choose: 'Bitte wählen',
+  formTitle: 'Bevor wir beginnen', startChat: 'Chat beginnen', required: 'Bitte ausfüllen.',
+  badEmail: 'Bitte geben Sie eine Adresse wie anna@example.com ein.',
+  rate: 'Wie zufrieden sind Sie?', worst: 'Sehr schlecht', best: 'Sehr gut', comment: 'Möchten Sie etwas hinzufügen?',
+  thanks: 'Danke für Ihre Antwort!', change: 'Antwort ändern',
+  ratingOver: 'Zum Antworten oder Ändern ist es zu spät. Trotzdem vielen Dank!',
+  closedNow: 'Zurzeit geschlossen', awayText: 'Zurzeit ist niemand da.', opensAt: 'Wir sind zurück: {time}.', leaveMessage: 'Hinterlassen Sie eine Nachricht: Die Antwort steht dann hier.',
+  wait: 'Weiter in {n} s',
+  conversations: 'Gespräche', another: 'Neues Gespräch', ended: 'Beendet', unlisted: 'Die Gespräche konnten nicht geladen werden.',
 };
 
 const fr: Words = {
@@ -49,6 +67,15 @@ const fr: Words = {
   closedNotice: 'Cette conversation est terminée. Écrivez pour la rouvrir.',
   older: 'Afficher les messages précédents', unread: '{n} non lus', today: 'Aujourd’hui', soundOn: 'Activer le son', soundOff: 'Couper le son',
   long: 'Un message compte au plus 10 000 caractères.',
+  name: 'Votre nom', email: 'Adresse e-mail', phone: 'Numéro de téléphone', yourMessage: 'Votre message', optional: '(facultatif)', choose: 'Veuillez choisir',
+  formTitle: 'Avant de commencer', startChat: 'Démarrer le chat', required: 'Veuillez remplir ce champ.',
+  badEmail: 'Veuillez saisir une adresse comme anne@example.com.',
+  rate: 'Êtes-vous satisfait de l’échange ?', worst: 'Très mauvais', best: 'Très bon', comment: 'Souhaitez-vous ajouter quelque chose ?',
+  thanks: 'Merci pour votre réponse !', change: 'Modifier la réponse',
+  ratingOver: 'Il est trop tard pour répondre ou modifier la réponse. Merci tout de même !',
+  closedNow: 'Fermé pour le moment', awayText: 'Personne n’est là pour le moment.', opensAt: 'Nous serons de retour : {time}.', leaveMessage: 'Laissez un message : la réponse apparaîtra ici.',
+  wait: 'Reprise dans {n} s',
+  conversations: 'Conversations', another: 'Nouvelle conversation', ended: 'Terminée', unlisted: 'Impossible de charger les conversations.',
 };
 
 const es: Words = {
@@ -65,6 +92,15 @@ const es: Words = {
   closedNotice: 'Esta conversación ha terminado. Escriba para volver a abrirla.',
   older: 'Mostrar mensajes anteriores', unread: '{n} sin leer', today: 'Hoy', soundOn: 'Activar el sonido', soundOff: 'Desactivar el sonido',
   long: 'Un mensaje tiene como máximo 10.000 caracteres.',
+  name: 'Su nombre', email: 'Correo electrónico', phone: 'Número de teléfono', yourMessage: 'Su mensaje', optional: '(opcional)', choose: 'Elija una opción',
+  formTitle: 'Antes de empezar', startChat: 'Iniciar el chat', required: 'Rellene este campo.',
+  badEmail: 'Escriba una dirección como ana@example.com.',
+  rate: '¿Cómo le hemos atendido?', worst: 'Muy mal', best: 'Muy bien', comment: '¿Desea añadir algo?',
+  thanks: '¡Gracias por su respuesta!', change: 'Cambiar la respuesta',
+  ratingOver: 'Ya es tarde para responder o cambiar la respuesta. ¡Gracias de todos modos!',
+  closedNow: 'Cerrado en este momento', awayText: 'No hay nadie en este momento.', opensAt: 'Volvemos: {time}.', leaveMessage: 'Deje un mensaje: la respuesta aparecerá aquí.',
+  wait: 'Continúa en {n} s',
+  conversations: 'Conversaciones', another: 'Nueva conversación', ended: 'Terminada', unlisted: 'No se pudieron cargar las conversaciones.',
 };
 
 const pt: Words = {
@@ -81,6 +117,15 @@ const pt: Words = {
   closedNotice: 'Esta conversa terminou. Escreva para reabri-la.',
   older: 'Mostrar mensagens anteriores', unread: '{n} não lidas', today: 'Hoje', soundOn: 'Ativar o som', soundOff: 'Desativar o som',
   long: 'Uma mensagem tem no máximo 10.000 caracteres.',
+  name: 'Seu nome', email: 'E-mail', phone: 'Telefone', yourMessage: 'Sua mensagem', optional: '(opcional)', choose: 'Escolha uma opção',
+  formTitle: 'Antes de começar', startChat: 'Iniciar o chat', required: 'Preencha este campo.',
+  badEmail: 'Informe um endereço como ana@example.com.',
+  rate: 'Como foi o atendimento?', worst: 'Muito ruim', best: 'Muito bom', comment: 'Quer acrescentar algo?',
+  thanks: 'Obrigado pela resposta!', change: 'Alterar a resposta',
+  ratingOver: 'Já não é possível responder ou alterar a resposta. Obrigado mesmo assim!',
+  closedNow: 'Fechado no momento', awayText: 'Não há ninguém aqui no momento.', opensAt: 'Voltamos: {time}.', leaveMessage: 'Deixe uma mensagem: a resposta estará aqui.',
+  wait: 'Continua em {n} s',
+  conversations: 'Conversas', another: 'Nova conversa', ended: 'Encerrada', unlisted: 'Não foi possível carregar as conversas.',
 };
 
 const ar: Words = {
@@ -97,6 +142,15 @@ const ar: Words = {
   closedNotice: 'انتهت هذه المحادثة. اكتب لفتحها من جديد.',
   older: 'عرض الرسائل السابقة', unread: '{n} غير مقروءة', today: 'اليوم', soundOn: 'تشغيل الصوت', soundOff: 'إيقاف الصوت',
   long: 'لا تتجاوز الرسالة 10000 حرف.',
+  name: 'الاسم', email: 'البريد الإلكتروني', phone: 'رقم الهاتف', yourMessage: 'رسالتك', optional: '(اختياري)', choose: 'يرجى الاختيار',
+  formTitle: 'قبل أن نبدأ', startChat: 'بدء الدردشة', required: 'يرجى ملء هذا الحقل.',
+  badEmail: 'يرجى إدخال عنوان مثل ann@example.com.',
+  rate: 'كيف كانت خدمتنا؟', worst: 'سيئة جدًا', best: 'ممتازة', comment: 'هل تود إضافة شيء؟',
+  thanks: 'شكرًا على إجابتك!', change: 'تغيير الإجابة',
+  ratingOver: 'فات وقت الإجابة أو تغييرها. شكرًا لك على أي حال!',
+  closedNow: 'مغلق حاليًا', awayText: 'لا يوجد أحد هنا حاليًا.', opensAt: 'سنعود: {time}.', leaveMessage: 'اترك رسالة، وستجد الرد هنا.',
+  wait: 'المتابعة بعد {n} ث',
+  conversations: 'المحادثات', another: 'محادثة جديدة', ended: 'انتهت', unlisted: 'تعذر تحميل المحادثات.',
 };
 
 const he: Words = {
@@ -113,6 +167,15 @@ const he: Words = {
   closedNotice: 'השיחה הסתיימה. כתבו כדי לפתוח אותה מחדש.',
   older: 'הצגת הודעות קודמות', unread: '{n} שלא נקראו', today: 'היום', soundOn: 'הפעלת צליל', soundOff: 'השתקת צליל',
   long: 'בהודעה יש לכל היותר 10,000 תווים.',
+  name: 'שם', email: 'כתובת דוא״ל', phone: 'מספר טלפון', yourMessage: 'ההודעה', optional: '(לא חובה)', choose: 'נא לבחור',
+  formTitle: 'לפני שמתחילים', startChat: 'התחלת צ׳אט', required: 'נא למלא שדה זה.',
+  badEmail: 'נא להזין כתובת כמו ann@example.com.',
+  rate: 'איך היה השירות?', worst: 'גרוע מאוד', best: 'טוב מאוד', comment: 'רוצים להוסיף משהו?',
+  thanks: 'תודה על התשובה!', change: 'שינוי התשובה',
+  ratingOver: 'מאוחר מדי להשיב או לשנות את התשובה. תודה בכל זאת!',
+  closedNow: 'סגור כרגע', awayText: 'אין כאן איש כרגע.', opensAt: 'נחזור: {time}.', leaveMessage: 'השאירו הודעה: התשובה תופיע כאן.',
+  wait: 'ממשיכים בעוד {n} שנ׳',
+  conversations: 'שיחות', another: 'שיחה חדשה', ended: 'הסתיימה', unlisted: 'לא ניתן לטעון את השיחות.',
 };
 
 const ja: Words = {
@@ -129,6 +192,15 @@ const ja: Words = {
   closedNotice: 'この会話は終了しました。メッセージを送ると再開します。',
   older: '以前のメッセージを表示', unread: '未読 {n} 件', today: '今日', soundOn: '音をオンにする', soundOff: '音をオフにする',
   long: 'メッセージは 10,000 文字までです。',
+  name: 'お名前', email: 'メールアドレス', phone: '電話番号', yourMessage: 'お問い合わせ内容', optional: '（任意）', choose: '選択してください',
+  formTitle: 'はじめる前に', startChat: 'チャットを開始', required: '入力してください。',
+  badEmail: 'ann@example.com のようなアドレスを入力してください。',
+  rate: '対応はいかがでしたか。', worst: 'とても悪い', best: 'とても良い', comment: 'ご意見があればお書きください',
+  thanks: 'ご回答ありがとうございました。', change: '回答を変更',
+  ratingOver: '回答や変更の期限が過ぎました。ありがとうございました。',
+  closedNow: '営業時間外です', awayText: 'ただいま担当者がおりません。', opensAt: '再開：{time}。', leaveMessage: 'メッセージをお残しください。ここに返信します。',
+  wait: '{n} 秒後に再開',
+  conversations: '会話', another: '新しい会話', ended: '終了', unlisted: '会話を読み込めませんでした。',
 };
 
 const all: Record<string, Words> = { en, de, fr, es, pt, ar, he, ja };
@@ -139,11 +211,20 @@ export interface Language {
   rtl: boolean;
 }
 
-/** choose takes the first of the wishes that is there. */
-export function choose(wishes: (string | undefined | null)[]): Language {
-  for (const wish of wishes) {
-    const base = (wish ?? '').toLowerCase().split(/[-_]/)[0].replace('iw', 'he');
-    if (Object.hasOwn(all, base)) return { code: (wish as string).replace('_', '-'), words: all[base], rtl: base === 'ar' || base === 'he' };
+/**
+ * choose takes the first of the wishes that is there, and that the channel offers; otherwise what the channel has for
+ * whoever speaks none of them. A channel that offers nothing offers all.
+ */
+export function choose(wishes: (string | undefined | null)[], offered: string[] = [], otherwise = ''): Language {
+  const offers = offered.map(base).filter((x) => Object.hasOwn(all, x));
+  for (const wish of [...wishes, otherwise]) {
+    const b = base(wish ?? '');
+    if (!Object.hasOwn(all, b) || (offers.length && !offers.includes(b))) continue;
+    return { code: (wish as string).replace('_', '-'), words: all[b], rtl: b === 'ar' || b === 'he' };
   }
   return { code: 'en', words: en, rtl: false };
+}
+
+function base(tag: string): string {
+  return tag.toLowerCase().split(/[-_]/)[0].replace('iw', 'he');
 }

@@ -73,7 +73,7 @@ export class MessageList {
       known.add(x.id);
       put('you', x.id, x.at, w.you, x.text);
     }
-    for (const x of m.waiting) if (!known.has(x.id)) this.waiting(m, x, put, w);
+    for (const x of m.waiting) if (!known.has(x.id) && (x.to ?? '') === m.conversation) this.waiting(m, x, put, w);
     return rows;
   }
 

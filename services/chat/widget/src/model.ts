@@ -1,5 +1,8 @@
 // What a tab knows of the conversation. The leading tab works it out; the others are told the whole of it.
 
+import type { Glance } from './list';
+import type { Rating, Survey } from './survey';
+
 export interface Message {
   id: string;
   from: 'you' | 'agent' | 'desk';
@@ -15,6 +18,7 @@ export interface Outgoing {
   id: string;
   text: string;
   at: string;
+  to?: string; // the conversation, if it was chosen
   failed?: string; // the code of a refusal: trying again by itself would not help
 }
 
@@ -31,10 +35,18 @@ export interface Model {
   older: string; // where earlier messages are; empty: there are none
   seen: string; // the position up to which the visitor has looked
   loaded: boolean;
+  conversation: string; // that the visitor has chosen; empty: the present one
+  list?: Glance[]; // all of them, when the visitor looked last
+  unlisted?: boolean; // they could not be listed
+  answered: boolean; // the visitor has filled in what is asked before a chat
+  survey?: Survey; // the newest that was asked
+  rating?: Rating; // the answer to it that the server has not taken yet
+  limited: number; // until when the server wants nothing, in milliseconds; 0: it does not say
 }
 
 export const empty = (): Model => ({
   link: 'idle', status: 'none', messages: [], sent: [], waiting: [], position: '', older: '', seen: '', loaded: false,
+  conversation: '', answered: false, limited: 0,
 });
 
 /** How many messages of the desk came behind the one that was seen last. */

@@ -1,12 +1,17 @@
 // What is seen: a button and a dialog in a shadow tree of their own, so that neither the page's styles nor its content
 // security policy touch them: styles are constructed, never inline.
 
+import type { Channel } from './channel';
 import { accent } from './color';
 import { h, icon } from './dom';
+import { asks, Form, type Filled } from './form';
+import { Hours } from './hours';
 import type { Language } from './languages';
+import { List } from './list';
 import { MessageList, type Actions } from './messages';
 import { unread, type Model } from './model';
 import type { Settings } from './settings';
+import { SurveyCard, type Rating } from './survey';
 import css from './widget.css';
 
 export interface Handlers extends Actions {
@@ -14,6 +19,11 @@ export interface Handlers extends Actions {
   close(): void;
   send(text: string): void;
   sound(): void;
+  filled(f: Filled): void;
+  list(): void;
+  choose(id: string): void;
+  another(): void;
+  rate(r: Rating): void;
 }
 
 const longest = 10_000; // characters of a message
@@ -35,6 +45,13 @@ export class View {
   private sender = h('button', { type: 'submit', class: 'send' }, icon('send'));
   private live = h('div', { class: 'quiet', role: 'status', 'aria-live': 'polite' });
   private panel = h('div', { class: 'panel', id: 'panel', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'title', hidden: true });
+  private hours = new Hours();
+  private others: List;
+  private lister = h('button', { type: 'button', class: 'icon', 'aria-expanded': 'false', hidden: true }, icon('list'));
+  private asked: Form;
+  private survey: SurveyCard;
+  private composer: HTMLFormElement;
+  channel: Channel | undefined;
   private before: Element | null = null; // where focus was
   private darkness = matchMedia('(prefers-color-scheme: dark)');
   private last: Model | undefined;
@@ -46,10 +63,16 @@ export class View {
     this.root.adoptedStyleSheets = [sheet, this.theme];
     this.list = new MessageList(on);
     this.scroll.append(this.list.element);
+    this.asked = new Form((f) => this.fill(f));
+    this.survey = new SurveyCard((r) => on.rate(r), (text) => this.announce(text));
+    this.others = new List((id) => this.leaveList(() => on.choose(id)), () => this.leaveList(() => on.another()));
+    this.lister.addEventListener('click', () => (this.others.shown ? this.leaveList() : this.showList()));
+    this.scroll.append(this.asked.element, this.survey.element);
     const form = h('form', {}, h('div', { class: 'field' }, this.field), this.sender);
+    this.composer = form;
     this.panel.append(
-      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.sounder, this.closer),
-      this.notice, this.scroll, form,
+      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.lister, this.sounder, this.closer),
+      this.notice, this.hours.element, this.others.element, this.scroll, form,
     );
     this.root.append(this.panel, this.launcher, this.live);
     this.launcher.addEventListener('click', () => (this.isOpen ? on.close() : on.open()));
@@ -88,6 +111,7 @@ export class View {
     this.field.setAttribute('aria-label', w.placeholder);
     this.field.setAttribute('placeholder', w.placeholder);
     this.scroll.setAttribute('aria-label', w.messages);
+    this.lister.setAttribute('aria-label', w.conversations);
     this.sounder.setAttribute('aria-label', settings.sound === false ? w.soundOn : w.soundOff);
     this.sounder.replaceChildren(icon(settings.sound === false ? 'mute' : 'sound'));
     this.host.hidden = !!settings.hidden;
@@ -120,7 +144,63 @@ export class View {
     this.warn(says);
     const near = this.nearEnd();
     this.list.draw(m, this.language, this.settings.greeting || w.greeting);
+    this.count();
+    this.drawParts(m);
     if (near) this.toEnd();
+  }
+
+  private ticking = 0;
+
+  /** count shows for how long the server wants nothing. It is not read out: the notice is. */
+  private count(): void {
+    clearTimeout(this.ticking);
+    const left = (this.last?.limited ?? 0) - Date.now();
+    if (this.last?.link !== 'limited' || left <= 0) return;
+    this.state.textContent = this.language.words.wait.replace('{n}', String(Math.ceil(left / 1000)));
+    this.ticking = window.setTimeout(() => this.count(), left % 1000 || 1000);
+  }
+
+  /** drawParts draws what stands beside the messages: opening hours, what is asked before a chat, and how it went. */
+  private drawParts(m: Model): void {
+    const closed = this.hours.draw(this.channel, this.language);
+    if (closed && (m.link === 'online' || m.link === 'idle')) {
+      this.state.textContent = this.language.words.closedNow;
+      this.state.className = 'state closed';
+    }
+    const asking = asks(m, this.channel, this.settings);
+    const inside = this.composer.contains(this.root.activeElement);
+    const came = this.asked.draw(asking, this.channel, this.settings, this.language);
+    // Who has said nothing yet has nothing to list.
+    this.lister.hidden = m.status === 'none' && !m.conversation;
+    if (this.lister.hidden && m.loaded) this.others.shown = false;
+    this.others.draw(m, this.language);
+    this.lister.setAttribute('aria-expanded', String(this.others.shown));
+    this.scroll.hidden = this.others.shown;
+    this.composer.hidden = asking || this.others.shown;
+    if (came && this.isOpen && inside) this.asked.focus();
+    this.survey.draw(m, this.language);
+  }
+
+  private showList(): void {
+    this.others.shown = true;
+    this.on.list();
+    if (this.last) this.draw(this.last);
+    this.others.focus();
+  }
+
+  private leaveList(then: () => void = () => undefined): void {
+    this.others.shown = false;
+    then();
+    if (this.last) this.draw(this.last);
+    this.toEnd();
+    this.field.focus();
+  }
+
+  private fill(f: Filled): void {
+    this.asked.element.hidden = true;
+    this.composer.hidden = false;
+    this.field.focus();
+    this.on.filled(f);
   }
 
   /** note shows that the browser keeps nothing, unless there is something worse to say. */
@@ -155,7 +235,9 @@ export class View {
     this.host.classList.add('open');
     if (this.last) this.draw(this.last);
     this.toEnd();
-    this.field.focus();
+    if (this.others.shown) this.others.focus();
+    else if (this.composer.hidden) this.asked.focus();
+    else this.field.focus();
   }
 
   close(): void {
@@ -171,6 +253,8 @@ export class View {
   }
 
   destroy(): void {
+    clearTimeout(this.ticking);
+    this.survey.stop();
     this.darkness.removeEventListener('change', this.retheme);
     this.host.remove();
   }

@@ -1,6 +1,8 @@
 // One widget on one page: what the page may call, between the view and the conversation.
 
+import { Channels, under } from './channel';
 import { Engine, newID } from './engine';
+import type { Filled } from './form';
 import { choose, type Language } from './languages';
 import { unread, type Message } from './model';
 import type { Profile, Settings } from './settings';
@@ -12,12 +14,14 @@ export type EventName = 'ready' | 'open' | 'close' | 'message' | 'sent' | 'unrea
 
 export class Widget {
   private view: View;
+  private channel: Channels;
   private engine: Engine | undefined;
   private begun: (e: Engine) => void = () => undefined;
   private beginning = new Promise<Engine>((resolve) => (this.begun = resolve)); // a browser's database takes its time to open
   private heard = new Set<string>(); // positions of messages that the page was told of
   private written = new Set<string>(); // ids of what was written on this page
   private first = true;
+  private where = '';
   private counted = -1;
   private linked = '';
 
@@ -30,7 +34,13 @@ export class Widget {
       discard: (id) => void this.engine?.discard(id),
       older: () => this.engine?.older(),
       sound: () => this.sound(),
+      list: () => this.engine?.list(),
+      choose: (id) => this.engine?.choose(id),
+      another: () => this.engine?.choose(`new:${newID()}`),
+      filled: (f) => void this.filled(f),
+      rate: (r) => void this.engine?.rate(r),
     });
+    this.channel = new Channels(`${settings.server}/chat/v1/channels/${encodeURIComponent(settings.siteKey)}`, () => this.apply());
     this.view.host.addEventListener('pointerdown', unlock);
     this.view.host.addEventListener('keydown', unlock, true);
     document.addEventListener('visibilitychange', this.look);
@@ -40,6 +50,7 @@ export class Widget {
     if (!document.body) await new Promise((r) => document.addEventListener('DOMContentLoaded', r, { once: true }));
     document.body.append(this.view.host);
     const store = await Store.open(`tidemark/${this.settings.server}/${this.settings.siteKey}`);
+    await this.channel.begin(store);
     const sound = await store.get<boolean>('sound');
     if (sound !== undefined) this.set({ sound });
     this.engine = new Engine(
@@ -62,16 +73,24 @@ export class Widget {
   close(): void {
     if (!this.view.isOpen) return;
     this.view.close();
+    this.look();
     this.emit('close', {});
   }
 
   set(change: Partial<Settings>): void {
     this.settings = { ...this.settings, ...change, theme: { ...this.settings.theme, ...change.theme } };
     if (change.hidden) this.close();
-    this.view.apply(this.settings, this.language());
+    this.apply();
+  }
+
+  /** apply draws the page's settings over the channel's. */
+  private apply(): void {
+    this.view.channel = this.channel.now;
+    this.view.apply(under(this.settings, this.channel.now), this.language());
   }
 
   identify(p: Profile): void {
+    this.set({ name: p.name ?? this.settings.name, email: p.email ?? this.settings.email }); // and nobody asks for it
     void this.beginning.then((e) => e.identify(p));
   }
 
@@ -83,6 +102,7 @@ export class Widget {
 
   private end(): void {
     document.removeEventListener('visibilitychange', this.look);
+    this.channel.look(false);
     this.view.destroy();
     silence();
     this.engine = undefined;
@@ -90,13 +110,21 @@ export class Widget {
   }
 
   private language(): Language {
-    return choose([this.settings.language, document.documentElement.lang, ...navigator.languages]);
+    const { language } = this.settings;
+    const c = this.channel?.now;
+    return choose(language ? [language] : [document.documentElement.lang, ...navigator.languages], language ? [] : c?.languages, c?.default_language);
   }
 
   private sound(): void {
     const sound = this.settings.sound === false;
     this.set({ sound });
     void this.engine?.store.put('sound', sound);
+  }
+
+  /** filled takes what was asked before the chat, and the first message with it. */
+  private async filled(f: Filled): Promise<void> {
+    await (await this.beginning).answer(f.profile);
+    await this.send(f.text);
   }
 
   private async send(text: string): Promise<void> {
@@ -108,6 +136,7 @@ export class Widget {
 
   /** look marks as seen what can be seen. */
   private look = (): void => {
+    this.channel.look(this.view.isOpen && !document.hidden);
     if (this.view.isOpen && !document.hidden) this.engine?.seen();
   };
 
@@ -128,6 +157,9 @@ export class Widget {
    * it is in the first history already.
    */
   private arrivals(messages: Message[], seen: string): void {
+    const where = this.engine?.model.conversation ?? '';
+    if (where !== this.where) this.first = true; // what is in another conversation is not new
+    this.where = where;
     const atFirst = this.first;
     const fresh = messages.filter((x) => !this.heard.has(x.position) && (!atFirst || (x.from === 'you' && this.written.has(x.id))));
     messages.forEach((x) => this.heard.add(x.position));
