@@ -169,10 +169,16 @@ func (b *tab) start() {
 	b.until("the chat is open", `!$('.panel').hidden && root.activeElement === $('textarea')`)
 }
 
+// types types into the focused field.
+func (b *tab) types(text string) {
+	b.t.Helper()
+	call(b, input.InsertText, input.InsertTextParams{Text: text})
+}
+
 // write types into the focused field and presses Enter.
 func (b *tab) write(text string) {
 	b.t.Helper()
-	call(b, input.InsertText, input.InsertTextParams{Text: text})
+	b.types(text)
 	b.press("Enter", 13, none)
 }
 

@@ -2,16 +2,18 @@
 // the whole model whenever it changes, and they tell it what the visitor does.
 
 import { ask, Away, call, Refusal } from './http';
+import { later, Marks } from './marks';
 import { empty, type Message, type Model, type Outgoing } from './model';
 import { profileOf, type Profile, type Settings } from './settings';
 import { Store } from './store';
 import { read, type ServerEvent } from './stream';
 import { Tabs } from './tabs';
+import { Seen } from './typing';
 
 /** What tabs say to each other. */
 type Said =
   | { say: 'model'; model: Model }
-  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'over' }
+  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'typing' | 'over' }
   | { say: 'seen'; position: string };
 
 interface Session {
@@ -39,6 +41,8 @@ export class Engine {
   private listening: AbortController | undefined;
   private connected = false;
   private opening: Promise<string> | undefined;
+  private typist = new Seen((typing) => this.model.typing !== typing && this.set({ typing }));
+  private marks = new Marks((id) => this.mark(id));
 
   constructor(
     private settings: Settings,
@@ -97,7 +101,15 @@ export class Engine {
     this.model.seen = last.position;
     void this.store.put('seen', last.position);
     this.tabs.tell({ say: 'seen', position: last.position });
+    if (this.tabs.leading) this.marks.look(this.model);
     this.changed();
+  }
+
+  /** typing says that the visitor is. Before their first message nobody could see it, and what is lost is not said again. */
+  typing(): void {
+    if (!this.tabs.leading) return this.tabs.tell({ say: 'typing' });
+    if (this.model.link !== 'online' || this.model.status === 'none') return;
+    void this.token().then((token) => call(this.url('typing'), { token, body: {} })).catch(() => undefined);
   }
 
   older(): void {
@@ -127,6 +139,8 @@ export class Engine {
     removeEventListener('offline', this.nudge);
     document.removeEventListener('visibilitychange', this.nudge);
     clearTimeout(this.later);
+    this.typist.over();
+    this.marks.stop();
     this.listening?.abort();
     this.wake();
     this.tabs.stop();
@@ -157,8 +171,12 @@ export class Engine {
       case 'identified':
         if (leading) this.renew();
         break;
+      case 'typing':
+        if (leading) this.typing();
+        break;
       case 'seen':
         this.model.seen = m.position;
+        if (leading) this.marks.look(this.model);
         this.changed();
         break;
       case 'over':
@@ -173,6 +191,7 @@ export class Engine {
   private set(change: Partial<Model>): void {
     if (this.over) return;
     Object.assign(this.model, change);
+    if (this.tabs.leading) this.marks.look(this.model);
     this.tell();
     this.changed();
   }
@@ -184,6 +203,7 @@ export class Engine {
   private async lead(): Promise<void> {
     // What another tab knew may be old by now: history and stream begin anew.
     this.model.loaded = false;
+    this.model.typing = false;
     await this.readOutbox();
     if (this.wanted || this.model.waiting.length || (await this.session())) void this.run();
   }
@@ -312,8 +332,32 @@ export class Engine {
       older: page.links.next ?? '',
       loaded: true,
     });
+    await this.loadMarks(page.conversation_id);
     for (const item of this.model.waiting) if (known.has(item.id)) await this.store.remove(item.id);
     await this.readOutbox();
+  }
+
+  /** loadMarks reads how far has been read; the history does not say. Without it marks are told once more than needed. */
+  private async loadMarks(conversation: string): Promise<void> {
+    if (!this.model.messages.length) return this.set({ read: '', told: '' });
+    try {
+      const all = await call<{ items: Glance[] }>(this.url('conversations'), { token: await this.token() });
+      const at = all.items.find((x) => x.id === conversation);
+      this.set({ read: at?.seen_up_to ?? '', told: at?.read_up_to ?? '' });
+    } catch (e) {
+      if (e instanceof Away) throw e;
+    }
+  }
+
+  /** mark tells the server what the visitor has read, and tells whether it knows. What it refuses it is not told again. */
+  private async mark(id: string): Promise<boolean> {
+    try {
+      await call(this.url('read'), { token: await this.token(), body: { message_id: id } });
+    } catch (e) {
+      if (!(e instanceof Refusal) || e.status === 429 || e.status === 401) return false;
+    }
+    this.set({ told: later(this.model, this.model.told, id) });
+    return true;
   }
 
   private async loadOlder(): Promise<void> {
@@ -349,6 +393,7 @@ export class Engine {
       throw new Away();
     } finally {
       this.connected = false;
+      this.typist.over();
     }
     // A server that stops says when to come back. Until then it is away.
     if (!this.over) this.set({ link: 'connecting' });
@@ -365,14 +410,29 @@ export class Engine {
     if (e.id) this.model.position = e.id;
     if (e.name === 'message') this.arrived(data as Message);
     else if (e.name === 'status') this.set({ status: data.status });
+    else if (e.name === 'typing') this.typist.until(data.expires_at);
+    else if (e.name === 'read') this.marked(data.by, data.message_id);
     else if (e.name === 'erased') {
       void this.store.clear();
       this.set({ messages: [], sent: [], older: '', status: 'none', position: '', loaded: false });
     }
   }
 
+  /** marked takes a mark of the desk, or one of the visitor's own from another device. */
+  private marked(by: string, id: string): void {
+    if (by === 'agent') return this.set({ read: later(this.model, this.model.read, id) });
+    const positions = this.model.messages.map((x) => x.position);
+    const at = this.model.messages.find((x) => x.id === id)?.position ?? '';
+    this.set({ told: later(this.model, this.model.told, id) });
+    if (positions.indexOf(at) <= positions.indexOf(this.model.seen)) return;
+    void this.store.put('seen', at);
+    this.tabs.tell({ say: 'seen', position: at });
+    this.set({ seen: at });
+  }
+
   private arrived(m: Message): void {
     if (this.model.messages.some((x) => x.position === m.position)) return;
+    if (m.from !== 'you') this.typist.over();
     const mine = (x: Outgoing): boolean => m.from === 'you' && x.id === m.id;
     if (this.model.waiting.some(mine)) void this.store.remove(m.id).then(() => this.readOutbox());
     this.set({
@@ -436,7 +496,14 @@ export class Engine {
   }
 }
 
+interface Glance {
+  id: string;
+  read_up_to: string;
+  seen_up_to: string;
+}
+
 interface Page {
+  conversation_id: string;
   status: Model['status'];
   items: Message[];
   links: { next?: string };

@@ -3,6 +3,7 @@
 import { h } from './dom';
 import type { Language } from './languages';
 import { linked } from './links';
+import { readByDesk } from './marks';
 import type { Message, Model, Outgoing } from './model';
 
 export interface Actions {
@@ -64,9 +65,10 @@ export class MessageList {
       const key = [kind, id, turn, state].join(' ');
       rows.push({ key, draw: () => message(kind, date, turn, who, text, state, l, extra()) });
     };
+    const read = readByDesk(m);
     for (const x of m.messages) {
       if (x.from === 'you') known.add(x.id);
-      put(x.from, x.from === 'you' ? x.id : x.position, x.created_at, name(x, w), x.text);
+      put(x.from, x.from === 'you' ? x.id : x.position, x.created_at, name(x, w), x.text, x.from === 'you' && x.id === read ? w.read : '');
     }
     for (const x of m.sent) {
       if (known.has(x.id)) continue;

@@ -31,10 +31,14 @@ export interface Model {
   older: string; // where earlier messages are; empty: there are none
   seen: string; // the position up to which the visitor has looked
   loaded: boolean;
+  typing: boolean; // somebody at the desk is
+  read: string; // id of the message up to which the desk has read; empty: none
+  told: string; // id of the message up to which the server knows that the visitor has read; empty: none
 }
 
 export const empty = (): Model => ({
   link: 'idle', status: 'none', messages: [], sent: [], waiting: [], position: '', older: '', seen: '', loaded: false,
+  typing: false, read: '', told: '',
 });
 
 /** How many messages of the desk came behind the one that was seen last. */

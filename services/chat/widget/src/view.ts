@@ -7,6 +7,7 @@ import type { Language } from './languages';
 import { MessageList, type Actions } from './messages';
 import { unread, type Model } from './model';
 import type { Settings } from './settings';
+import { TypingSign, Typist } from './typing';
 import css from './widget.css';
 
 export interface Handlers extends Actions {
@@ -14,6 +15,7 @@ export interface Handlers extends Actions {
   close(): void;
   send(text: string): void;
   sound(): void;
+  typing(): void;
 }
 
 const longest = 10_000; // characters of a message
@@ -35,6 +37,8 @@ export class View {
   private sender = h('button', { type: 'submit', class: 'send' }, icon('send'));
   private live = h('div', { class: 'quiet', role: 'status', 'aria-live': 'polite' });
   private panel = h('div', { class: 'panel', id: 'panel', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'title', hidden: true });
+  private typing = new TypingSign();
+  private typist = new Typist();
   private before: Element | null = null; // where focus was
   private darkness = matchMedia('(prefers-color-scheme: dark)');
   private last: Model | undefined;
@@ -45,7 +49,7 @@ export class View {
     sheet.replaceSync(css);
     this.root.adoptedStyleSheets = [sheet, this.theme];
     this.list = new MessageList(on);
-    this.scroll.append(this.list.element);
+    this.scroll.append(this.list.element, this.typing.element);
     const form = h('form', {}, h('div', { class: 'field' }, this.field), this.sender);
     this.panel.append(
       h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.sounder, this.closer),
@@ -59,7 +63,10 @@ export class View {
       e.preventDefault();
       this.submit();
     });
-    this.field.addEventListener('input', () => this.grow());
+    this.field.addEventListener('input', () => {
+      this.grow();
+      if (this.typist.typed(this.field.value)) on.typing();
+    });
     this.field.addEventListener('keydown', (e) => {
       // Enter also ends a composition, in Japanese for one; that is not yet a message.
       if (e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229) {
@@ -120,6 +127,8 @@ export class View {
     this.warn(says);
     const near = this.nearEnd();
     this.list.draw(m, this.language, this.settings.greeting || w.greeting);
+    const types = w.typing.replace('{name}', w.agent);
+    if (this.typing.draw(m.typing, types) && this.isOpen) this.announce(types);
     if (near) this.toEnd();
   }
 
@@ -180,6 +189,7 @@ export class View {
     if (!text) return;
     if ([...text].length > longest) return this.warn(this.language.words.long);
     this.field.value = '';
+    this.typist.over();
     this.grow();
     this.field.focus();
     this.on.send(text);

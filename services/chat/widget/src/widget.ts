@@ -30,6 +30,7 @@ export class Widget {
       discard: (id) => void this.engine?.discard(id),
       older: () => this.engine?.older(),
       sound: () => this.sound(),
+      typing: () => this.engine?.typing(),
     });
     this.view.host.addEventListener('pointerdown', unlock);
     this.view.host.addEventListener('keydown', unlock, true);
