@@ -203,7 +203,7 @@ func (b *tab) press(key string, code int64, held int64) {
 }
 
 // bubbles are the texts of the messages, from whom: "you: …".
-const bubbles = `$$('li').filter((x) => x.querySelector('time')).map((x) => (x.classList.contains('you') ? 'you: ' : 'desk: ') + x.querySelector('.bubble').textContent)`
+const bubbles = `$$('li').filter((x) => x.querySelector('time')).map((x) => (x.classList.contains('you') ? 'you: ' : 'desk: ') + (x.querySelector('.bubble')?.textContent ?? ''))`
 
 // shows waits until exactly these messages stand there, and none of them waits.
 func (b *tab) shows(want ...string) {

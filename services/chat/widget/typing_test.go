@@ -76,6 +76,7 @@ func TestTheDeskSeesTheVisitorTyping(t *testing.T) {
 	b.start()
 	b.write("Nobody could see it before the first message")
 	b.shows("you: Nobody could see it before the first message")
+	b.until("it is connected", `$('.state').textContent === 'We are here'`)
 	sends := func(n int, why string) {
 		t.Helper()
 		b.until(why, `window.posts.filter((x) => x === '/chat/v1/typing').length >= `+strconv.Itoa(n))

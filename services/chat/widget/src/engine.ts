@@ -9,6 +9,7 @@ import { Store } from './store';
 import { read, type ServerEvent } from './stream';
 import { Tabs } from './tabs';
 import { Seen } from './typing';
+import { Uploads } from './upload';
 
 /** What tabs say to each other. */
 type Said =
@@ -42,6 +43,7 @@ export class Engine {
   private connected = false;
   private opening: Promise<string> | undefined;
   private typist = new Seen((typing) => this.model.typing !== typing && this.set({ typing }));
+  private uploads: Uploads;
   private marks = new Marks((id) => this.mark(id));
 
   constructor(
@@ -52,6 +54,7 @@ export class Engine {
     private ended: () => void,
   ) {
     this.profile = settings;
+    this.uploads = new Uploads(this.url('attachments'), (part) => this.uploaded(part));
     // The number is of what tabs say to each other: another version of this program may be in another tab.
     this.tabs = new Tabs(`tidemark/1/${settings.server}/${settings.siteKey}`, store.durable, (m) => this.heard(m));
   }
@@ -76,8 +79,8 @@ export class Engine {
     else this.tabs.tell({ say: 'wanted' });
   }
 
-  async send(id: string, text: string): Promise<void> {
-    const item: Outgoing = { id, text, at: new Date().toISOString() };
+  async send(id: string, text: string, files: File[] = []): Promise<void> {
+    const item: Outgoing = { id, text, at: new Date().toISOString(), ...(files.length ? { files } : {}) };
     await this.store.add(item);
     await this.outboxChanged();
     this.want();
@@ -141,6 +144,7 @@ export class Engine {
     clearTimeout(this.later);
     this.typist.over();
     this.marks.stop();
+    this.uploads.stop();
     this.listening?.abort();
     this.wake();
     this.tabs.stop();
@@ -471,9 +475,34 @@ export class Engine {
     }
   }
 
+  private uploaded(part: number): void {
+    // Everybody is told, so not of each piece.
+    if (Math.abs(part - this.model.progress) > 0.04 || part === 1) this.set({ progress: part });
+  }
+
+  /** deliver sends a message, its files first. What the server has forgotten of them, or was another visitor's, is sent anew. */
+  private async deliver(item: Outgoing): Promise<void> {
+    for (;;) {
+      const known = this.uploads.knows(item.id);
+      const token = await this.token();
+      const body: Record<string, unknown> = { id: item.id, text: item.text };
+      if (item.files) {
+        this.set({ progress: 0 });
+        body.attachments = await this.uploads.of(item, token, this.connected);
+      }
+      try {
+        await call(this.url('messages'), { token, body });
+        return this.uploads.forget(item.id);
+      } catch (e) {
+        if (!known || !(e instanceof Refusal) || !/^attachment_(unknown|expired)$/.test(e.code)) throw e;
+        this.uploads.forget(item.id);
+      }
+    }
+  }
+
   private async post(item: Outgoing): Promise<void> {
     try {
-      await call(this.url('messages'), { token: await this.token(), body: { id: item.id, text: item.text } });
+      await this.deliver(item);
     } catch (e) {
       if (!(e instanceof Refusal) || e.status === 429) throw e;
       if (e.status === 401) {
@@ -481,6 +510,7 @@ export class Engine {
         this.renew(); // the stream must be the new visitor's too
         throw e;
       }
+      this.uploads.forget(item.id);
       await this.store.update({ ...item, failed: e.code });
       this.failed(e.code);
       this.tabs.tell({ say: 'outbox' });
@@ -491,6 +521,7 @@ export class Engine {
     this.set({
       waiting: this.model.waiting.filter((x) => x.id !== item.id),
       sent: told ? this.model.sent : this.model.sent.concat(item),
+      status: told ? this.model.status : 'open',
       link: this.connected ? 'online' : this.model.link,
     });
   }

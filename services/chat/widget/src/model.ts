@@ -1,5 +1,16 @@
 // What a tab knows of the conversation. The leading tab works it out; the others are told the whole of it.
 
+/** A file of a message that the desk has. width is there of images that the server has decoded, and of nothing else. */
+export interface Attachment {
+  id: string;
+  name: string;
+  type: string;
+  size: number;
+  width?: number;
+  height?: number;
+  url: string;
+}
+
 export interface Message {
   id: string;
   from: 'you' | 'agent' | 'desk';
@@ -7,6 +18,7 @@ export interface Message {
   text: string;
   created_at: string;
   position: string;
+  attachments?: Attachment[];
 }
 
 /** A message that the server has not taken yet. Its id is made here, so that sending it twice adds nothing. */
@@ -15,6 +27,7 @@ export interface Outgoing {
   id: string;
   text: string;
   at: string;
+  files?: File[];
   failed?: string; // the code of a refusal: trying again by itself would not help
 }
 
@@ -31,6 +44,7 @@ export interface Model {
   older: string; // where earlier messages are; empty: there are none
   seen: string; // the position up to which the visitor has looked
   loaded: boolean;
+  progress: number; // how much of the files of the message is sent that is being sent, from 0 to 1
   typing: boolean; // somebody at the desk is
   read: string; // id of the message up to which the desk has read; empty: none
   told: string; // id of the message up to which the server knows that the visitor has read; empty: none
@@ -38,8 +52,13 @@ export interface Model {
 
 export const empty = (): Model => ({
   link: 'idle', status: 'none', messages: [], sent: [], waiting: [], position: '', older: '', seen: '', loaded: false,
-  typing: false, read: '', told: '',
+  progress: 0, typing: false, read: '', told: '',
 });
+
+/** gist is a message in a line: its text and the names of its files. */
+export function gist(m: Message): string {
+  return [m.text, ...(m.attachments ?? []).map((x) => x.name)].filter((x) => x).join(', ');
+}
 
 /** How many messages of the desk came behind the one that was seen last. */
 export function unread(m: Model): number {

@@ -5,15 +5,16 @@ import { accent } from './color';
 import { h, icon } from './dom';
 import type { Language } from './languages';
 import { MessageList, type Actions } from './messages';
-import { unread, type Model } from './model';
+import { empty, unread, type Model } from './model';
 import type { Settings } from './settings';
+import { Tray } from './tray';
 import { TypingSign, Typist } from './typing';
 import css from './widget.css';
 
 export interface Handlers extends Actions {
   open(): void;
   close(): void;
-  send(text: string): void;
+  send(text: string, files: File[]): void;
   sound(): void;
   typing(): void;
 }
@@ -37,22 +38,25 @@ export class View {
   private sender = h('button', { type: 'submit', class: 'send' }, icon('send'));
   private live = h('div', { class: 'quiet', role: 'status', 'aria-live': 'polite' });
   private panel = h('div', { class: 'panel', id: 'panel', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'title', hidden: true });
+  private tray: Tray;
   private typing = new TypingSign();
   private typist = new Typist();
   private before: Element | null = null; // where focus was
   private darkness = matchMedia('(prefers-color-scheme: dark)');
   private last: Model | undefined;
+  private atEnd = true; // the newest is seen, and stays so whatever grows: a picture, what is typed, a phone's keyboard
   isOpen = false;
 
   constructor(private settings: Settings, public language: Language, private on: Handlers) {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     this.root.adoptedStyleSheets = [sheet, this.theme];
-    this.list = new MessageList(on);
+    this.list = new MessageList(on, settings.server);
+    this.tray = new Tray(this.panel, () => this.grow(), (text) => this.announce(text), () => this.field.focus());
     this.scroll.append(this.list.element, this.typing.element);
-    const form = h('form', {}, h('div', { class: 'field' }, this.field), this.sender);
+    const form = h('form', {}, this.tray.element, this.tray.button, h('div', { class: 'field' }, this.field), this.sender);
     this.panel.append(
-      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.sounder, this.closer),
+      h('header', { role: 'none' }, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.sounder, this.closer),
       this.notice, this.scroll, form,
     );
     this.root.append(this.panel, this.launcher, this.live);
@@ -78,8 +82,13 @@ export class View {
     // What is typed here is nobody else's shortcut.
     for (const type of ['keydown', 'keyup', 'keypress']) this.root.addEventListener(type, (e) => e.stopPropagation());
     this.darkness.addEventListener('change', this.retheme);
+    this.scroll.addEventListener('scroll', () => (this.atEnd = this.nearEnd()));
+    const sizes = new ResizeObserver(() => this.atEnd && this.toEnd());
+    sizes.observe(this.scroll);
+    sizes.observe(this.list.element);
     this.apply(settings, language);
     this.grow();
+    this.draw(empty());
   }
 
   /** apply takes other settings or another language. */
@@ -89,6 +98,7 @@ export class View {
     const w = language.words;
     this.host.setAttribute('lang', language.code);
     this.host.setAttribute('dir', language.rtl ? 'rtl' : 'ltr');
+    this.tray.apply(language);
     this.title.textContent = settings.title || w.title;
     this.closer.setAttribute('aria-label', w.close);
     this.sender.setAttribute('aria-label', w.send);
@@ -186,18 +196,19 @@ export class View {
 
   private submit(): void {
     const text = this.field.value.trim();
-    if (!text) return;
+    if (!text && !this.tray.files.length) return;
     if ([...text].length > longest) return this.warn(this.language.words.long);
+    const files = this.tray.take();
     this.field.value = '';
     this.typist.over();
     this.grow();
     this.field.focus();
-    this.on.send(text);
+    this.on.send(text, files);
     this.toEnd();
   }
 
   private grow(): void {
-    this.sender.disabled = !this.field.value.trim();
+    this.sender.disabled = !this.field.value.trim() && !this.tray.files.length;
     this.field.style.height = 'auto';
     this.field.style.height = `${Math.min(140, Math.max(42, this.field.scrollHeight))}px`;
   }
