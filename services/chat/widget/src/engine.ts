@@ -259,6 +259,8 @@ export class Engine {
           this.set({ link: 'limited' });
           return Math.max(e.retryAfter, backoff);
         default:
+          // Whose they are that stand here is not known any more.
+          if (e.code.startsWith('identity_')) this.set({ messages: [], sent: [], older: '', status: 'none', position: '', loaded: false });
           this.set({ link: 'refused' });
           this.failed(e.code);
           return slowest;
