@@ -369,3 +369,78 @@ func TestNamesOfFilesStayText(t *testing.T) {
 	}
 	b.clean()
 }
+
+// While a large file is sent one sees how far it is.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	b := newVisitor(t).open(d.URL + "/demo/")
+	b.start()
+	b.until("it is connected", `$('.state').textContent === 'We are here'`)
+	b.throttle(1 << 20)
+	b.chooses(file(t, "film.mov", make([]byte, 4<<20)))
+	b.holds("film.mov")
+	b.click(".send")
+	b.until("one sees how far it is", `!$('progress').hidden && $('progress').value > 0.1 && $('progress').value < 1 && $('progress').getAttribute('aria-label') === 'Sending…'`)
+	b.shot("progress")
+	b.accessible("sending a file")
+	b.throttle(-1)
+	b.carry("film.mov")
+	b.until("the bar is gone", `$('progress').hidden`)
+}
+
+// What does not let a large body through does not hold up what is written behind it, and can be tried again.
+func TestAFileThatNeverGetsThrough(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	b := newVisitor(t).open(d.URL+"/demo/", onNewPage(`(() => {
+	  const [send, timeout] = [XMLHttpRequest.prototype.send, window.setTimeout];
+	  XMLHttpRequest.prototype.send = function (body) { if (window.through) send.call(this, body); else timeout(() => this.onerror()); };
+	  window.setTimeout = (f, ms) => timeout(f, Number.isInteger(ms) ? ms : ms / 200); // pauses between tries are the ones that are random
+	})()`))
+	b.start()
+	b.until("it is connected", `$('.state').textContent === 'We are here'`)
+	b.pastes("a.txt", "a", "")
+	b.holds("a.txt")
+	b.write("one")
+	b.write("two")
+	b.until("one is not sent, the other is", `$$('li.failed .file').length === 1 && $$('li.you').length === 2 && !$('li.waiting')`)
+	b.shot("failed-file")
+	eval[bool](b, `(window.through = true)`)
+	b.click("li.failed .meta button")
+	b.carry("a.txt")
+	if got := quote(d.files(b)); got != `["two","one [a.txt]"]` {
+		t.Error(got)
+	}
+}
+
+// A page that is open for long has links that work: they are read again before they end. Pictures stay.
+func TestLinksAreReadAgain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	b := newVisitor(t).open(d.URL+"/demo/", onNewPage(`(() => {
+	  const [now, real] = [Date.now, window.fetch];
+	  window.readAt = [];
+	  Date.now = () => now() + (window.later ?? 0);
+	  window.fetch = async (url, options) => {
+	    const response = await real(url, options);
+	    if (!window.later || !String(url).endsWith('/messages')) return response;
+	    readAt.push(window.later);
+	    return new Response((await response.text()).replaceAll('/files/', '/files/fresh-'), { headers: { 'Content-Type': 'application/json' } });
+	  };
+	})()`))
+	b.start()
+	b.chooses(file(t, "cup.png", photo(t, 300, 200)))
+	b.holds("cup.png")
+	b.write("one")
+	b.carry("cup.png")
+	b.until("the picture is painted", `$('a.file canvas')`)
+	look := `(document.dispatchEvent(new Event('visibilitychange')), true)`
+	eval[bool](b, `(window.picture = $('a.file canvas'), window.later = 40 * 60_000, `+look+`)`)
+	eval[bool](b, `(`+session+`) && (await fetch(location.href)).ok`) // longer than what would be asked takes to be asked
+	eval[bool](b, `(window.later = 50 * 60_000, `+look+`)`)
+	b.until("the link is another", `$('a.file').pathname.startsWith('/files/fresh-') && $('a.file canvas') === window.picture`)
+	if at := quote(eval[[]int](b, `window.readAt`)); at != `[3000000]` {
+		t.Errorf("links are read again after %s milliseconds", at)
+	}
+}

@@ -231,6 +231,14 @@ func (b *tab) network(there bool) {
 	call(b, offline, network.Conditions{Offline: !there, DownloadThroughput: -1, UploadThroughput: -1})
 }
 
+// throttle lets no more than so many bytes a second leave the tab; -1: as many as there are.
+func (b *tab) throttle(bytes float64) {
+	b.t.Helper()
+	call(b, network.Enable, network.EnableParams{})
+	slow := cdp.Command[network.Conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+	call(b, slow, network.Conditions{DownloadThroughput: -1, UploadThroughput: bytes})
+}
+
 // leave closes the tab, without a word to the page.
 func (b *tab) leave() {
 	b.t.Helper()

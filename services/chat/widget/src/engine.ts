@@ -3,7 +3,7 @@
 
 import { ask, Away, call, Refusal } from './http';
 import { later, Marks } from './marks';
-import { empty, type Message, type Model, type Outgoing } from './model';
+import { empty, type Attachment, type Message, type Model, type Outgoing } from './model';
 import { profileOf, type Profile, type Settings } from './settings';
 import { Store } from './store';
 import { read, type ServerEvent } from './stream';
@@ -24,6 +24,9 @@ interface Session {
   profile: string; // that it was opened with
 }
 
+/** Links of files are good for an hour at least; they are read anew before, in milliseconds. */
+const linksLast = 45 * 60_000;
+
 const slowest = 30_000; // between two tries, in milliseconds
 const randomly = (ms: number): number => ms * (0.5 + Math.random() / 2);
 
@@ -37,6 +40,8 @@ export class Engine {
   private flushing = false;
   private tries = 0;
   private sends = 0;
+  private linked = 0; // when the links of files were read
+  private linking = 0; // the timer that sees to it
   private later = 0; // the timer of the next try to send
   private wake: () => void = () => undefined;
   private listening: AbortController | undefined;
@@ -67,6 +72,7 @@ export class Engine {
     addEventListener('online', this.nudge);
     addEventListener('offline', this.nudge);
     document.addEventListener('visibilitychange', this.nudge);
+    this.linking = window.setInterval(() => void this.relink(), 60_000);
     this.tabs.start(() => void this.lead());
     this.tabs.tell({ say: 'hello' });
     this.changed();
@@ -142,6 +148,7 @@ export class Engine {
     removeEventListener('offline', this.nudge);
     document.removeEventListener('visibilitychange', this.nudge);
     clearTimeout(this.later);
+    clearInterval(this.linking);
     this.typist.over();
     this.marks.stop();
     this.uploads.stop();
@@ -287,6 +294,7 @@ export class Engine {
     if (!this.tabs.leading || this.over || this.model.link === 'limited') return;
     this.wake();
     if (navigator.onLine) void this.flush();
+    void this.relink();
   };
 
   /** session is the kept one if it is still good. */
@@ -330,6 +338,7 @@ export class Engine {
   private async load(): Promise<void> {
     const page = await call<Page>(this.url('messages'), { token: await this.token() });
     const known = new Set(page.items.map((x) => x.id));
+    this.linked = Date.now();
     this.set({
       messages: page.items,
       sent: this.model.sent.filter((x) => !known.has(x.id)),
@@ -341,6 +350,26 @@ export class Engine {
     await this.loadMarks(page.conversation_id);
     for (const item of this.model.waiting) if (known.has(item.id)) await this.store.remove(item.id);
     await this.readOutbox();
+  }
+
+  /** relink reads the history again, as far as it is shown, when the links in it are about to end. */
+  private async relink(): Promise<void> {
+    if (!this.connected || Date.now() - this.linked < linksLast || !this.model.messages.some((x) => x.attachments)) return;
+    const before = this.linked;
+    this.linked = Date.now();
+    const files = new Map<string, Attachment[] | undefined>();
+    const oldest = this.model.messages[0].position;
+    try {
+      for (let next = this.url('messages'); next && !files.has(oldest); ) {
+        const page = await call<Page>(next, { token: await this.token() });
+        for (const x of page.items) files.set(x.position, x.attachments);
+        next = page.links.next ? new URL(page.links.next, this.settings.server).href : '';
+      }
+    } catch {
+      this.linked = before; // within a minute it is tried again
+      return;
+    }
+    this.set({ messages: this.model.messages.map((x) => (files.get(x.position) ? { ...x, attachments: files.get(x.position) } : x)) });
   }
 
   /** loadMarks reads how far has been read; the history does not say. Without it marks are told once more than needed. */
@@ -389,6 +418,7 @@ export class Engine {
     this.connected = true;
     this.set({ link: 'online' });
     void this.flush();
+    void this.relink();
     try {
       await read(response, abort, (e) => {
         this.tries = 0;
