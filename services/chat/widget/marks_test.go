@@ -1,6 +1,7 @@
 package widget_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -72,6 +73,16 @@ func TestTheDeskKnowsWhatWasRead(t *testing.T) {
 	if n := posts(last, "/chat/v1/read"); n != 1 {
 		t.Errorf("the desk was told %d times of one message", n)
 	}
+	const hide = `(Object.defineProperty(document, 'hidden', { value: %t, configurable: true }), document.dispatchEvent(new Event('visibilitychange')), true)`
+	eval[bool](last, fmt.Sprintf(hide, true))
+	d.answer(last, "six")
+	last.shows("you: one", "desk: two", "desk: three", "desk: four", "desk: five", "desk: six")
+	d.agentTypes(last) // which goes there and back, as a mark would
+	if n := posts(last, "/chat/v1/read"); n != 1 {
+		t.Error("what came to a page that nobody sees was read")
+	}
+	eval[bool](last, fmt.Sprintf(hide, false))
+	d.readTo(last)
 }
 
 // Behind the last of their messages that somebody at the desk has read, the visitor sees that; a reload does not forget it.

@@ -380,7 +380,9 @@ export class Engine {
       const at = all.items.find((x) => x.id === conversation);
       this.set({ read: at?.seen_up_to ?? '', told: at?.read_up_to ?? '' });
     } catch (e) {
-      if (e instanceof Away) throw e;
+      if (!(e instanceof Away)) return;
+      this.set({ loaded: false }); // all of it is read again
+      throw e;
     }
   }
 
