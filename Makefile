@@ -19,8 +19,10 @@ ROUNDS   ?= 1000
 BENCH    ?=
 # One PostgreSQL for all test binaries of a run.
 WITH_PG  := go run ./scripts/with-postgres
+# What the tests in a browser take from npm: nothing that is built has any of it.
+AXE      := scripts/tools/node_modules/axe-core/axe.min.js
 
-.PHONY: help build up cluster test check fmt lint race fuzz bench soak gen generate-clean clean
+.PHONY: help build up cluster axe test check fmt lint race fuzz bench soak gen generate-clean clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +36,13 @@ up: build ## build, and run everything on this machine in ./data (DATA=DIR for a
 cluster: build ## a real cluster on this machine: three nats-servers, PostgreSQL, one process per target
 	go run ./scripts/cluster
 
-test: ## every test (PKGS=./events/..., TESTFLAGS=-short)
+axe: $(AXE) ## the checks of accessibility that the widget's tests need, by npm, as the lock has them
+
+$(AXE): scripts/tools/package-lock.json
+	npm ci --prefix scripts/tools
+	touch $@
+
+test: axe ## every test (PKGS=./events/..., TESTFLAGS=-short)
 	$(WITH_PG) go test $(PKGS) -p $(P) -timeout 14m $(TESTFLAGS)
 
 check: fmt lint generate-clean ## what must be clean: format, lint, generated code, vet, build
@@ -50,7 +58,7 @@ lint: ## the linter, import rule included
 generate-clean: ## fail when generated code is stale
 	scripts/generate-clean
 
-race: ## the tests under the race detector (RACE_PKGS=...)
+race: axe ## the tests under the race detector (RACE_PKGS=...)
 	$(WITH_PG) go test -race $(RACE_PKGS) -p $(P) -timeout 30m $(TESTFLAGS)
 
 fuzz: ## each fuzz target for FUZZTIME=10s

@@ -331,6 +331,9 @@ func TestLinks(t *testing.T) {
 	if got := b.do("GET", url, nil); got.status != 200 || !strings.HasPrefix(got.header.Get("Cache-Control"), "private,") {
 		t.Errorf("%d %v", got.status, got.header)
 	}
+	if got := b.do("GET", url, nil, "Origin", "https://shop.example"); got.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("the page of a widget could not show it: %v", got.header)
+	}
 	if got := b.do("GET", url, nil, "Range", "bytes=1-2"); got.status != 206 || string(got.body) != "el" {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -54,6 +54,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // a widget stands on somebody else's page
+	h.Set("Access-Control-Allow-Origin", "*")             // and paints images; whoever has the link may read the file anyway
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "private, immutable, max-age="+strconv.Itoa(int(left.Seconds())))
 	h.Set("ETag", `"`+l.Hash+`"`)

@@ -30,20 +30,26 @@ func NewStreams(logger *slog.Logger, heartbeat time.Duration) *Streams {
 // Serve opens a stream and lets tail write to it until tail returns, the client leaves, Close is called, or allowed has
 // an error; tail's context ends then. allowed is asked before each event and with each heartbeat, because a stream
 // outlives whatever its request was let in for; its client comes back and is told why. Serve returns an error only when
-// nothing was answered yet: one of tail is logged.
+// nothing was answered yet: one of tail is logged. over, which may be nil, is called when all of it is over, also when it
+// never came to tail.
 //
 // Where it can it takes the connection from net/http and returns at once, and tail goes on in a goroutine of its own:
 // neither of them may use w or r, whose request is over then.
-func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() error, tail func(ctx context.Context, out *Stream) error) error {
+func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() error, tail func(ctx context.Context, out *Stream) error, over func()) error {
+	if over == nil {
+		over = func() {}
+	}
 	if !s.enter() {
+		over()
 		return ErrStopping
 	}
 	describe(w.Header())
 	if conn := takeOver(w, r); conn != nil {
-		s.goOn(context.WithoutCancel(r.Context()), conn, r.Pattern, allowed, tail)
+		s.goOn(context.WithoutCancel(r.Context()), conn, r.Pattern, allowed, tail, over)
 		return nil
 	}
 	defer s.served.Done()
+	defer over()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	out, err := OpenStream(w, s.heartbeat)
@@ -55,11 +61,12 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() e
 }
 
 // goOn serves a connection that was taken over, and lets go of all else that its request had.
-func (s *Streams) goOn(ctx context.Context, conn *connection, route string, allowed func() error, tail func(ctx context.Context, out *Stream) error) {
+func (s *Streams) goOn(ctx context.Context, conn *connection, route string, allowed func() error, tail func(ctx context.Context, out *Stream) error, over func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s.served.Go(func() { conn.watch(func() { cancel(nil) }) })
 	go func() {
 		defer s.served.Done()
+		defer over()
 		defer cancel(nil)
 		defer func() {
 			if cause := recover(); cause != nil {

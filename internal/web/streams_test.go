@@ -76,7 +76,7 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 					}
 					sent++
 				}
-			})
+			}, nil)
 		})
 		client := ask()
 		lines := bufio.NewReader(client)
@@ -118,7 +118,7 @@ func TestStreamsAreToldToComeBack(t *testing.T) {
 					_ = out.Send("7", "missed", []byte(`{}`)) // what was gathered is written first
 					<-ctx.Done()
 					return ctx.Err()
-				})
+				}, nil)
 			}()
 		}
 		synctest.Wait()
@@ -143,7 +143,7 @@ func TestStreamsAreToldToComeBack(t *testing.T) {
 		if len(pauses) < many/2 {
 			t.Errorf("%d clients come back at %d moments", many, len(pauses))
 		}
-		if err := streams.Serve(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), always, nil); err == nil {
+		if err := streams.Serve(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), always, nil, nil); err == nil {
 			t.Error("a stream was let in after the end")
 		}
 	})

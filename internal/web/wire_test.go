@@ -23,7 +23,7 @@ func over(t *testing.T, logger *slog.Logger, tail func(ctx context.Context, out 
 	streams = web.NewStreams(logger, time.Hour)
 	server := httptest.NewServer(web.Recover(logger, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://shop.example")
-		if err := streams.Serve(w, r, always, tail); err != nil {
+		if err := streams.Serve(w, r, always, tail, nil); err != nil {
 			web.WriteError(w, r, logger, err)
 		}
 	})))

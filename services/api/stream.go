@@ -97,7 +97,7 @@ func (s *Service) stream(ctx context.Context, in *StreamInput) (*huma.StreamResp
 				}
 				return s.send(out, e)
 			})
-		})
+		}, nil)
 		if err != nil {
 			web.WriteError(w, r, s.Logger, err)
 		}

@@ -20,7 +20,11 @@ type Files interface {
 	Show(org, conversationID string, list []events.Attachment) []attachment.Attachment
 }
 
-// upload keeps a file for the visitor's conversation, also before it begins. A message must list it to be seen by anybody.
+// conversationNew names the conversation that the visitor is about to begin beside those that they have.
+const conversationNew = "new"
+
+// upload keeps a file for one of the visitor's conversations: the named one, or the one that a message goes to now, also
+// before it begins. A message must list it to be seen by anybody.
 func (s *Service) upload(w http.ResponseWriter, r *http.Request, v session) error {
 	if s.Files == nil {
 		return web.ErrNoRoute
@@ -31,15 +35,30 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request, v session) erro
 	if err := s.limitFile(w.Header(), r, v); err != nil {
 		return err
 	}
-	kept := func(ctx context.Context) error { return s.kept(ctx, v) }
+	at, err := s.uploadsTo(r, v)
+	if err != nil {
+		return err
+	}
+	kept := func(ctx context.Context) error { return s.kept(ctx, at) }
 	if err := kept(r.Context()); err != nil {
 		return err
 	}
-	u, err := s.Files.Receive(w, r, v.owner(), r.URL.Query().Get("name"), kept)
+	u, err := s.Files.Receive(w, r, v.owner(at), r.URL.Query().Get("name"), kept)
 	if err != nil {
 		return err
 	}
 	return web.WriteJSON(w, http.StatusCreated, u)
+}
+
+// uploadsTo is the conversation that a file is for.
+func (s *Service) uploadsTo(r *http.Request, v session) (session, error) {
+	id := r.URL.Query().Get("conversation_id")
+	if id != conversationNew {
+		return s.at(r.Context(), v, id)
+	}
+	begun, err := s.begun(r.Context(), v, v.Visitor)
+	v.nth = len(begun)
+	return v, err
 }
 
 // kept tells whether what the visitor brings may be kept: not once they were erased.
@@ -57,24 +76,28 @@ func (s *Service) Exists(ctx context.Context, org, conversationID string) (bool,
 	return state.Exists && !state.Erased, err
 }
 
-// owner is whose the visitor's files are.
-func (s session) owner() attachment.Owner {
-	return attachment.Owner{Org: s.Org, Conversation: s.conversation().ID, By: "visitor:" + s.Visitor}
+// owner is whose the files are that the visitor has uploaded for a conversation.
+func (s session) owner(at session) attachment.Owner {
+	return attachment.Owner{Org: s.Org, Conversation: at.conversation().ID, By: "visitor:" + s.Visitor}
 }
 
-// redeem gives the files that a message lists. late says that they are not taken any more.
-func (s *Service) redeem(v session, ids []string) (files []events.Attachment, late, err error) {
-	if len(ids) == 0 {
-		return nil, nil, nil
-	}
+// redeem gives the files that a message lists, and the first of the conversations that they were uploaded for: what is kept
+// in the folder of one is not in that of another. late says that they are not taken any more.
+func (s *Service) redeem(v session, ids []string, where ...session) (at session, files []events.Attachment, late, err error) {
+	err = attachment.ErrUnknown
 	if s.Files == nil {
-		return nil, nil, attachment.ErrUnknown
+		return v, nil, nil, err
 	}
-	files, err = s.Files.Redeem(v.owner(), ids)
-	if errors.Is(err, attachment.ErrExpired) {
-		return files, err, nil
+	for _, at = range where {
+		files, err = s.Files.Redeem(v.owner(at), ids)
+		if errors.Is(err, attachment.ErrExpired) {
+			return at, files, err, nil
+		}
+		if err == nil {
+			return at, files, nil, nil
+		}
 	}
-	return files, nil, err
+	return v, nil, nil, err
 }
 
 // show gives the files of a message to whoever reads it.

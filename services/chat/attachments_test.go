@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/attachment"
 	"github.com/tidemark-desk/tidemark/internal/blob"
 	"github.com/tidemark-desk/tidemark/internal/command"
+	"github.com/tidemark-desk/tidemark/internal/domain/channel"
 	"github.com/tidemark-desk/tidemark/internal/erasure"
 	"github.com/tidemark-desk/tidemark/internal/web"
 	"github.com/tidemark-desk/tidemark/services/chat"
@@ -221,3 +223,53 @@ var errAway = errors.New("the bucket is away")
 type failing struct{}
 
 func (failing) DeleteFolder(context.Context, string, string) error { return errAway }
+
+// A file is kept with the conversation that it is said in, whichever of the visitor's that is and whoever they were when it
+// began, and so its link works.
+func TestAttachmentsOfAnyConversation(t *testing.T) {
+	t.Parallel()
+	var files *attachment.Files
+	b := setup(t, withFiles(t, &files, &atomic.Int64{}))
+	b.channel("acme", channel.RotateIdentitySecret{})
+	anonymous := b.session(`{"site_key":"site_acme"}`)
+	first := b.ok(201, "POST", "/chat/v1/messages", anonymous, `{"id":"m1","text":"one"}`).str("conversation_id")
+	token := b.identified("u1", anonymous).str("token")
+	sent := func(path, id, text, upload string) answer {
+		t.Helper()
+		return b.ok(201, "POST", path, token, `{"id":"`+id+`","text":"`+text+`","attachments":["`+upload+`"]}`)
+	}
+	if at := sent("/chat/v1/messages", "m2", "", b.upload(token, "a.txt", "hello")).str("conversation_id"); at != first {
+		t.Errorf("a file for the present conversation went to %s, not to %s", at, first)
+	}
+	begin := b.upload(token, "b.txt&conversation_id=new", "world")
+	second := sent("/chat/v1/conversations", "m3", "two", begin)
+	if again := sent("/chat/v1/conversations", "m3", "two", b.upload(token, "b.txt&conversation_id=new", "world")); again.raw != second.raw {
+		t.Errorf("a resend answers %s, first %s", again.raw, second.raw)
+	}
+	if again := sent("/chat/v1/messages", "m2", "", b.upload(token, "a.txt", "hello")); again.str("conversation_id") != first {
+		t.Errorf("a resend answers %s", again.raw)
+	}
+	back := b.upload(token, "c.txt&conversation_id="+first, "again")
+	if at := sent("/chat/v1/messages", "m4", "", back).str("conversation_id"); at != first {
+		t.Errorf("a file for the first conversation went to %s", at)
+	}
+	for conversation, want := range map[string][]string{first: {"hello", "again"}, second.str("conversation_id"): {"world"}} {
+		var got []string
+		for _, m := range b.ok(200, "GET", "/chat/v1/messages?conversation_id="+conversation, token, "").body["items"].([]any) {
+			if f := file(m.(map[string]any), 0); f != nil {
+				status, body := follow(t, files, f)
+				if status != 200 {
+					t.Errorf("%s: the link gives %d %s", conversation, status, body)
+				}
+				got = append(got, body)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", conversation, got, want)
+		}
+	}
+	other := b.session(`{"site_key":"site_acme"}`)
+	if a := b.do("POST", "/chat/v1/attachments?name=x&conversation_id="+first, other, "x"); a.status != 404 {
+		t.Errorf("a file for somebody else's conversation: %d %s", a.status, a.raw)
+	}
+}

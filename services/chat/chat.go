@@ -58,7 +58,7 @@ type Deps struct {
 
 	Registerer prometheus.Registerer // nil: nothing is counted
 	Clock      func() time.Time      // nil: time.Now
-	Lifetime   time.Duration         // of a token; zero: 24 h
+	Lifetime   time.Duration         // of a token; zero: 2 h
 	Renewable  time.Duration         // for how long a token can be renewed; zero: 30 days
 	Timeout    time.Duration         // of an answer that is no stream; zero: 15 s
 	Starting   time.Duration         // how long a request waits for the directory; zero: 5 s
@@ -96,7 +96,7 @@ func New(d Deps) *Service {
 		d.Clock = time.Now
 	}
 	if d.Lifetime == 0 {
-		d.Lifetime = 24 * time.Hour
+		d.Lifetime = 2 * time.Hour
 	}
 	if d.Renewable == 0 {
 		d.Renewable = 30 * 24 * time.Hour

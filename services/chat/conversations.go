@@ -113,10 +113,11 @@ func (s *Service) startConversation(w http.ResponseWriter, r *http.Request, v se
 	if err := s.limitMessage(r, v); err != nil {
 		return err
 	}
-	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}); err != nil {
+	var uploads []string
+	if err := decode(r, map[string]*string{"id": &in.ID, "text": &in.Text}, map[string]*[]string{"attachments": &uploads}); err != nil {
 		return err
 	}
-	if err := in.check(false); err != nil {
+	if err := in.check(len(uploads) > 0); err != nil {
 		return err
 	}
 	begun, err := s.begun(r.Context(), v, v.Visitor)
@@ -135,6 +136,11 @@ func (s *Service) startConversation(w http.ResponseWriter, r *http.Request, v se
 		return err
 	case at.nth >= maxConversations:
 		return errConversations
+	}
+	if len(uploads) > 0 { // of a resend they may have been uploaded anew, for what would be begun next
+		if _, in.Files, in.late, err = s.redeem(v, uploads, at, next); err != nil {
+			return err
+		}
 	}
 	return s.answerMessage(w, r, at, in)
 }

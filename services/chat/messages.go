@@ -58,10 +58,7 @@ func (s *Service) postMessage(w http.ResponseWriter, r *http.Request, v session)
 	if err := in.check(len(uploads) > 0); err != nil {
 		return err
 	}
-	if in.Files, in.late, err = s.redeem(v, uploads); err != nil {
-		return err
-	}
-	v, err = s.target(r.Context(), v, in)
+	v, err = s.target(r.Context(), v, &in, uploads)
 	if err != nil {
 		return err
 	}

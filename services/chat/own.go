@@ -150,23 +150,42 @@ func (s *Service) at(ctx context.Context, v session, id string) (session, error)
 	return v, conversation.ErrNotFound
 }
 
-// target is the conversation that a message goes to. One that was taken before stays where it went, whatever is the present
-// conversation by now: a resend adds nothing.
-func (s *Service) target(ctx context.Context, v session, in messageRequest) (session, error) {
+// target is the conversation that a message goes to, and takes the files that it lists, which are of that conversation. One
+// that was taken before stays where it went, whatever is the present conversation by now: a resend adds nothing.
+func (s *Service) target(ctx context.Context, v session, in *messageRequest, uploads []string) (session, error) {
 	if in.ConversationID != "" {
-		return s.at(ctx, v, in.ConversationID)
+		at, err := s.at(ctx, v, in.ConversationID)
+		if err == nil && len(uploads) > 0 {
+			at, in.Files, in.late, err = s.redeem(v, uploads, at)
+		}
+		return at, err
 	}
-	if single, err := s.single(ctx, v); err != nil || single {
-		return v, err
+	if len(uploads) == 0 {
+		if single, err := s.single(ctx, v); err != nil || single {
+			return v, err
+		}
 	}
 	all, err := s.own(ctx, v)
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return v, err
 	}
-	if len(all) == 1 {
-		return all[0].session, nil
+	at := v
+	if len(all) > 0 {
+		at = all[0].session
 	}
-	return s.taken(ctx, all, in, all[0].session)
+	if len(uploads) > 0 {
+		where := []session{at}
+		for _, o := range all {
+			where = append(where, o.session)
+		}
+		if at, in.Files, in.late, err = s.redeem(v, uploads, where...); err != nil {
+			return v, err
+		}
+	}
+	if len(all) < 2 {
+		return at, nil
+	}
+	return s.taken(ctx, all, *in, at)
 }
 
 // taken is where a message was taken before; otherwise it is the given one.

@@ -21,20 +21,42 @@ type revocations struct {
 	open map[events.Aggregate]map[*held]struct{} // by the visitor, and by the channel
 }
 
-// held is a stream of a session.
+// held is a stream of a session, also while it is only asked for.
 type held struct {
 	session
-	end context.CancelCauseFunc
+	release func()
+	taken   bool // by whoever releases it; touched by its request alone
+
+	mu      sync.Mutex
+	end     context.CancelCauseFunc // nil: there is nothing to end yet
+	revoked bool
+}
+
+// bind has end called when the session is revoked, at once if it was already.
+func (h *held) bind(end context.CancelCauseFunc) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.end = end; h.revoked {
+		end(errRevoked)
+	}
+}
+
+func (h *held) revoke() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.revoked = true; h.end != nil {
+		h.end(errRevoked)
+	}
 }
 
 func newRevocations(log Log) *revocations {
 	return &revocations{log: log, heard: log.Head(), open: map[events.Aggregate]map[*held]struct{}{}}
 }
 
-// hold has end called, with errRevoked, when the session is revoked, until release is. Who asks the log only then whether the
-// session goes on misses nothing.
-func (r *revocations) hold(v session, end context.CancelCauseFunc) (release func()) {
-	h := &held{session: v, end: end}
+// hold hears of it when the session is revoked, until release is called. Who asks the log only then whether the session goes
+// on misses nothing.
+func (r *revocations) hold(v session) *held {
+	h := &held{session: v}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range h.of() {
@@ -43,7 +65,7 @@ func (r *revocations) hold(v session, end context.CancelCauseFunc) (release func
 		}
 		r.open[a][h] = struct{}{}
 	}
-	return func() {
+	h.release = func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for _, a := range h.of() {
@@ -52,6 +74,7 @@ func (r *revocations) hold(v session, end context.CancelCauseFunc) (release func
 			}
 		}
 	}
+	return h
 }
 
 // of are the aggregates that can end the session.
@@ -83,7 +106,7 @@ func (r *revocations) end(a events.Aggregate, revoked func(v session) bool) {
 	defer r.mu.Unlock()
 	for h := range r.open[a] {
 		if revoked(h.session) {
-			h.end(errRevoked)
+			h.revoke()
 		}
 	}
 }

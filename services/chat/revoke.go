@@ -43,8 +43,11 @@ func (s *Service) endSessions(w http.ResponseWriter, r *http.Request, v session)
 	return nil
 }
 
-// revocable ends the context of a request when its session is revoked. What it wraps asks whether the session goes on, and
-// so misses nothing.
+// heldKey is where the context of a request has its held session.
+type heldKey struct{}
+
+// revocable holds a session before what it wraps asks whether the session goes on, and so misses nothing. Whoever takes what
+// is held out of the context releases it.
 func (s *Service) revocable(next func(w http.ResponseWriter, r *http.Request) error) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.ready(r.Context()); err != nil {
@@ -54,11 +57,21 @@ func (s *Service) revocable(next func(w http.ResponseWriter, r *http.Request) er
 		if !ok {
 			return errSession
 		}
-		ctx, end := context.WithCancelCause(r.Context())
-		defer end(nil)
-		defer s.revocations.hold(v, end)()
-		return next(w, r.WithContext(ctx))
+		h := s.revocations.hold(v)
+		defer func() {
+			if !h.taken {
+				h.release()
+			}
+		}()
+		return next(w, r.WithContext(context.WithValue(r.Context(), heldKey{}, h)))
 	}
+}
+
+// takeHeld gives the held session of a request to whoever goes on behind its end.
+func takeHeld(r *http.Request) *held {
+	h, _ := r.Context().Value(heldKey{}).(*held)
+	h.taken = true
+	return h
 }
 
 // tellRevoked says that the session has ended.

@@ -67,7 +67,11 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 		}
 		return s.open(v)
 	}
+	held := takeHeld(r)
 	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
+		ctx, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		held.bind(end)
 		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errExpired)
 		defer cancel()
 		defer s.showTyping(out, v)()
@@ -94,7 +98,7 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 			return tellRevoked(out, s.Clock())
 		}
 		return cmp.Or(erased, err)
-	})
+	}, held.release)
 }
 
 // isErased tells of who was erased before the stream begins: to whoever comes for the first time, or back behind the event

@@ -34,7 +34,7 @@ func TestKeyboardOnly(t *testing.T) {
 			}
 			seen[at] = true
 		}
-		if len(seen) != 6 { // conversations, sound, close, messages, the link, the field; there is nothing to send
+		if len(seen) != 7 { // conversations, sound, close, messages, the link, files, the field; there is nothing to send
 			t.Errorf("Tab stops at %v", seen)
 		}
 	}
@@ -53,6 +53,12 @@ func TestNarrow(t *testing.T) {
 	b.until("it is there", `$$('li.you').length === 1 && !$('li.waiting')`)
 	d.answer(b, "Fits.")
 	b.until("the answer is there", `$$('li.agent').length === 1`)
+	b.chooses(file(t, "A long name of a picture that does not fit in one line of a narrow phone.png", photo(t, 900, 300)), file(t, "b.txt", []byte("b")))
+	b.until("they are chosen", `$$('.chosen li').length === 2`)
+	b.shot("narrow-tray")
+	b.click(".send")
+	b.until("they are sent, the picture is painted, and all of it is in sight", `$('a.file canvas') && !$('li.waiting') && $('.scroll').scrollTop + $('.scroll').clientHeight >= $('.scroll').scrollHeight - 1`)
+	b.accessible("files on a phone")
 	b.until("it fills the screen", `(() => { const r = $('.panel').getBoundingClientRect(); return r.x === 0 && r.y === 0 && r.width === innerWidth && r.height === innerHeight; })()`)
 	b.until("nothing sticks out", `innerWidth === 320 && $('.scroll').scrollWidth <= $('.scroll').clientWidth && $$('.panel *').filter((x) => !x.closest('.quiet')).every((x) => x.getBoundingClientRect().right <= 320)`)
 	b.until("what is pressed is large enough", `$$('.panel button').filter((x) => x.getClientRects().length).every((x) => { const r = x.getBoundingClientRect(); return r.width >= 24 && r.height >= 24; })`)

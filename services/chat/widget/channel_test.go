@@ -14,12 +14,7 @@ import (
 // sets changes the channel of the demo page.
 func (d *desk) sets(settings map[string]any) {
 	d.t.Helper()
-	d.OK(d.t, http.MethodPatch, "/v1/channels/"+d.channel(), settings)
-}
-
-func (d *desk) channel() string {
-	d.t.Helper()
-	return d.OK(d.t, http.MethodGet, "/v1/channels", nil).Str("items.0.id")
+	d.OK(d.t, http.MethodPatch, d.channel(), settings)
 }
 
 // asked counts the requests of a page to a path of the desk.

@@ -169,10 +169,16 @@ func (b *tab) start() {
 	b.until("the chat is open", `!$('.panel').hidden && root.activeElement === $('textarea')`)
 }
 
+// types types into the focused field.
+func (b *tab) types(text string) {
+	b.t.Helper()
+	call(b, input.InsertText, input.InsertTextParams{Text: text})
+}
+
 // write types into the focused field and presses Enter.
 func (b *tab) write(text string) {
 	b.t.Helper()
-	call(b, input.InsertText, input.InsertTextParams{Text: text})
+	b.types(text)
 	b.press("Enter", 13, none)
 }
 
@@ -197,7 +203,7 @@ func (b *tab) press(key string, code int64, held int64) {
 }
 
 // bubbles are the texts of the messages, from whom: "you: …".
-const bubbles = `$$('li').filter((x) => x.querySelector('time')).map((x) => (x.classList.contains('you') ? 'you: ' : 'desk: ') + x.querySelector('.bubble').textContent)`
+const bubbles = `$$('li').filter((x) => x.querySelector('time')).map((x) => (x.classList.contains('you') ? 'you: ' : 'desk: ') + (x.querySelector('.bubble')?.textContent ?? ''))`
 
 // shows waits until exactly these messages stand there, and none of them waits.
 func (b *tab) shows(want ...string) {
@@ -223,6 +229,14 @@ func (b *tab) network(there bool) {
 	// The command that all versions of Chromium know; the library has only its successor.
 	offline := cdp.Command[network.Conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
 	call(b, offline, network.Conditions{Offline: !there, DownloadThroughput: -1, UploadThroughput: -1})
+}
+
+// throttle lets no more than so many bytes a second leave the tab; -1: as many as there are.
+func (b *tab) throttle(bytes float64) {
+	b.t.Helper()
+	call(b, network.Enable, network.EnableParams{})
+	slow := cdp.Command[network.Conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+	call(b, slow, network.Conditions{DownloadThroughput: -1, UploadThroughput: bytes})
 }
 
 // leave closes the tab, without a word to the page.

@@ -202,11 +202,16 @@ func TestShutdownForgets(t *testing.T) {
 	other := v.open(d.URL + "/demo/")
 	other.start()
 	other.shows("you: one")
+	token := eval[string](b, session)
 	eval[bool](b, `window.tidemark('shutdown'), true`)
 	for _, each := range []*tab{b, other} {
 		each.until("it is gone from the page", `!document.getElementById('tidemark-widget')`)
 	}
 	testkit.Until(t, "the session is gone", func() bool { return eval[string](b, session) == "" })
+	testkit.Until(t, "the session is none at the desk either", func() bool {
+		a, err := d.With(token).Do(t.Context(), http.MethodGet, "/chat/v1/messages", nil)
+		return err == nil && a.Status == http.StatusUnauthorized
+	})
 	again := v.open(d.URL + "/demo/")
 	again.start()
 	again.until("nothing is there", bubbles+`.length === 0 && $('.state').textContent === 'We are here'`)

@@ -10,7 +10,7 @@ import (
 // asks makes the desk ask visitors how it went, when their conversation is closed.
 func (d *desk) asks(question string) {
 	d.t.Helper()
-	d.OK(d.t, http.MethodPut, "/v1/channels/"+d.channel()+"/survey", map[string]any{"enabled": true, "question": question})
+	d.OK(d.t, http.MethodPut, d.channel()+"/survey", map[string]any{"enabled": true, "question": question})
 }
 
 // status closes the conversation of a tab, or opens it again.

@@ -40,10 +40,10 @@ export interface TidemarkEvents {
   ready: {};
   open: {};
   close: {};
-  /** A message came, or the visitor's own was taken, since the page was opened. */
-  message: { id: string; from: 'you' | 'agent' | 'desk'; text: string; at: string };
+  /** A message, with the names of its files, came, or the visitor's own was taken, since the page was opened. */
+  message: { id: string; from: 'you' | 'agent' | 'desk'; text: string; files: string[]; at: string };
   /** The visitor wrote something, which is kept in the browser by now. */
-  sent: { text: string };
+  sent: { id: string; text: string; files: string[] };
   unread: { count: number };
   state: { state: 'idle' | 'connecting' | 'online' | 'offline' | 'away' | 'limited' | 'refused' };
   /** The server refused: a code of docs/errors.md. */

@@ -3,17 +3,20 @@
 
 import { ask, Away, call, Refusal } from './http';
 import { beginning, type Glance } from './list';
-import { empty, type Message, type Model, type Outgoing } from './model';
+import { later, Marks } from './marks';
+import { empty, type Attachment, type Message, type Model, type Outgoing } from './model';
 import { profileOf, type Profile, type Settings } from './settings';
 import { Store } from './store';
 import { Ratings, told as surveyed, type Rating, type Survey } from './survey';
 import { read, type ServerEvent } from './stream';
 import { Tabs } from './tabs';
+import { Seen } from './typing';
+import { Uploads } from './upload';
 
 /** What tabs say to each other. */
 type Said =
   | { say: 'model'; model: Model }
-  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'rated' | 'list' | 'over' }
+  | { say: 'hello' | 'outbox' | 'wanted' | 'older' | 'identified' | 'rated' | 'list' | 'typing' | 'over' }
   | { say: 'choose'; id: string }
   | { say: 'seen'; position: string };
 
@@ -21,8 +24,12 @@ interface Session {
   token: string;
   opened: number; // milliseconds
   expires: number;
+  until?: number; // from when it cannot be renewed either; kept by older versions without it
   profile: string; // that it was opened with
 }
+
+/** Links of files are good for an hour at least; they are read anew before, in milliseconds. */
+const linksLast = 45 * 60_000;
 
 const slowest = 30_000; // between two tries, in milliseconds
 const randomly = (ms: number): number => ms * (0.5 + Math.random() / 2);
@@ -37,6 +44,8 @@ export class Engine {
   private flushing = false;
   private tries = 0;
   private sends = 0;
+  private linked = 0; // when the links of files were read
+  private linking = 0; // the timer that sees to it
   private later = 0; // the timer of the next try to send
   private wake: () => void = () => undefined;
   private listening: AbortController | undefined;
@@ -44,6 +53,9 @@ export class Engine {
   private opening: Promise<string> | undefined;
   private ratings: Ratings;
   private at = ''; // the conversation that is shown
+  private typist = new Seen((typing) => this.model.typing !== typing && this.set({ typing }));
+  private uploads: Uploads;
+  private marks = new Marks((id) => this.mark(id));
 
   constructor(
     private settings: Settings,
@@ -56,10 +68,11 @@ export class Engine {
     this.ratings = new Ratings(store, {
       url: (path) => this.url(path),
       token: () => this.token(),
-      expired: () => this.expired(),
+      expired: (code) => this.expired(code),
       model: () => this.model,
       set: (change) => this.set(change),
     });
+    this.uploads = new Uploads(this.url('attachments'), (part) => this.uploaded(part));
     // The number is of what tabs say to each other: another version of this program may be in another tab.
     this.tabs = new Tabs(`tidemark/1/${settings.server}/${settings.siteKey}`, store.durable, (m) => this.heard(m));
   }
@@ -74,6 +87,7 @@ export class Engine {
     addEventListener('online', this.nudge);
     addEventListener('offline', this.nudge);
     document.addEventListener('visibilitychange', this.nudge);
+    this.linking = window.setInterval(() => void this.relink(), 60_000);
     this.tabs.start(() => void this.lead());
     this.tabs.tell({ say: 'hello' });
     this.changed();
@@ -86,8 +100,8 @@ export class Engine {
     else this.tabs.tell({ say: 'wanted' });
   }
 
-  async send(id: string, text: string): Promise<void> {
-    const item: Outgoing = { id, text, at: new Date().toISOString() };
+  async send(id: string, text: string, files: File[] = []): Promise<void> {
+    const item: Outgoing = { id, text, at: new Date().toISOString(), ...(files.length ? { files } : {}) };
     if (this.model.conversation) item.to = this.model.conversation;
     await this.store.add(item);
     await this.outboxChanged();
@@ -113,7 +127,15 @@ export class Engine {
     void this.store.put('seen', last.position);
     this.tabs.tell({ say: 'seen', position: last.position });
     if (this.tabs.leading) void this.remember(last.position);
+    if (this.tabs.leading) this.marks.look(this.model);
     this.changed();
+  }
+
+  /** typing says that the visitor is. Before their first message nobody could see it, and what is lost is not said again. */
+  typing(): void {
+    if (!this.tabs.leading) return this.tabs.tell({ say: 'typing' });
+    if (this.model.link !== 'online' || this.model.status === 'none') return;
+    void this.token().then((token) => call(this.url('typing'), { token, body: this.within })).catch(() => undefined);
   }
 
   older(): void {
@@ -150,6 +172,7 @@ export class Engine {
     if (id === this.model.conversation) return;
     this.set({
       conversation: id, messages: [], sent: [], older: '', status: 'none', survey: undefined, position: '', loaded: false,
+      read: '', told: '', typing: false,
     });
     if (!this.running) return void this.run();
     this.listening?.abort();
@@ -170,6 +193,11 @@ export class Engine {
   /** here is the query that names the conversation that was chosen. */
   private get here(): string {
     return this.model.conversation ? `?conversation_id=${encodeURIComponent(this.model.conversation)}` : '';
+  }
+
+  /** within names the conversation that is shown: by now another may be the one that a message would go to. */
+  private get within(): Record<string, string> {
+    return this.at ? { conversation_id: this.at } : {};
   }
 
   /** answer keeps what the visitor said of themselves before the chat: it goes with the session, and is not asked again. */
@@ -195,8 +223,10 @@ export class Engine {
     void this.ratings.flush();
   }
 
-  /** forget ends everything, in all tabs, and leaves nothing of the visitor in this browser. */
+  /** forget ends everything, in all tabs and at the desk, and leaves nothing of the visitor in this browser. */
   async forget(): Promise<void> {
+    const token = (await this.session())?.token;
+    if (token) void call(this.url('sessions/current'), { token, method: 'DELETE' }).catch(() => undefined);
     this.tabs.tell({ say: 'over' });
     this.stop();
     await this.store.clear();
@@ -210,6 +240,10 @@ export class Engine {
     document.removeEventListener('visibilitychange', this.nudge);
     clearTimeout(this.later);
     this.ratings.stop();
+    clearInterval(this.linking);
+    this.typist.over();
+    this.marks.stop();
+    this.uploads.stop();
     this.listening?.abort();
     this.wake();
     this.tabs.stop();
@@ -249,9 +283,13 @@ export class Engine {
       case 'rated':
         if (leading) void this.rated();
         break;
+      case 'typing':
+        if (leading) this.typing();
+        break;
       case 'seen':
         this.model.seen = m.position;
         if (leading) void this.remember(m.position);
+        if (leading) this.marks.look(this.model);
         this.changed();
         break;
       case 'over':
@@ -266,6 +304,7 @@ export class Engine {
   private set(change: Partial<Model>): void {
     if (this.over) return;
     Object.assign(this.model, change);
+    if (this.tabs.leading) this.marks.look(this.model);
     this.tell();
     this.changed();
   }
@@ -277,6 +316,7 @@ export class Engine {
   private async lead(): Promise<void> {
     // What another tab knew may be old by now: history and stream begin anew.
     this.model.loaded = false;
+    this.model.typing = false;
     await this.readOutbox();
     if (this.wanted || this.model.waiting.length || (await this.session())) void this.run();
   }
@@ -317,9 +357,9 @@ export class Engine {
     if (e instanceof Refusal) {
       switch (true) {
         case e.status === 401:
-          await this.store.put('session', undefined); // a new one is made
+          await this.refused(e.code);
           if (e.code === 'session_erased') this.set({ messages: [], sent: [], older: '', status: 'none', survey: undefined });
-          this.set({ position: '', loaded: false });
+          if (e.code !== 'session_expired') this.set({ position: '', loaded: false });
           break;
         case e.code === 'position_unknown':
           this.set({ messages: [], sent: [], position: '', loaded: false });
@@ -328,6 +368,8 @@ export class Engine {
           this.set({ link: 'limited', limited: Date.now() + Math.max(e.retryAfter, backoff) });
           return Math.max(e.retryAfter, backoff);
         default:
+          // Whose they are that stand here is not known any more.
+          if (e.code.startsWith('identity_')) this.set({ messages: [], sent: [], older: '', status: 'none', position: '', loaded: false });
           this.set({ link: 'refused' });
           this.failed(e.code);
           return slowest;
@@ -356,12 +398,19 @@ export class Engine {
     if (navigator.onLine) void this.flush();
     if (navigator.onLine) void this.ratings.flush();
     if (navigator.onLine && this.connected && this.model.link === 'offline') this.set({ link: 'online' }); // the stream has outlived it
+    void this.relink();
   };
 
-  /** session is the kept one if it is still good. */
+  /** session is the kept one if it is still good, or can be renewed. */
   private async session(): Promise<Session | undefined> {
     const s = await this.store.get<Session>('session');
-    return s && s.expires > Date.now() + 60_000 ? s : undefined;
+    return s && (s.until ?? s.expires) > Date.now() + 60_000 ? s : undefined;
+  }
+
+  /** refused lets go of a session that the server does not take. One that has only expired is renewed: clocks differ. */
+  private async refused(code: string): Promise<void> {
+    const s = code === 'session_expired' ? await this.session() : undefined;
+    await this.store.put('session', s && { ...s, opened: 0, expires: 0 });
   }
 
   /** token is the session's. Only one is ever being opened: two at once would be two visitors. */
@@ -376,7 +425,7 @@ export class Engine {
     const said = { ...form, ...(await this.store.get<Record<string, string>>('profile')) }; // the page knows better
     const profile = JSON.stringify(said);
     if (old && old.profile === profile && Date.now() < (old.opened + old.expires) / 2) return old.token;
-    const fresh = await call<{ token: string; expires_at: string }>(this.url('sessions'), {
+    const fresh = await call<{ token: string; expires_at: string; renewable_until?: string }>(this.url('sessions'), {
       token: old?.token,
       body: { site_key: this.settings.siteKey, ...said },
     }).catch(async (e) => {
@@ -385,7 +434,9 @@ export class Engine {
       await this.store.put('form', {});
       throw new Away();
     });
-    const next: Session = { token: fresh.token, opened: Date.now(), expires: Date.parse(fresh.expires_at), profile };
+    const expires = Date.parse(fresh.expires_at);
+    const until = Date.parse(fresh.renewable_until ?? fresh.expires_at);
+    const next: Session = { token: fresh.token, opened: Date.now(), expires, until, profile };
     await this.store.put('session', next);
     return fresh.token;
   }
@@ -396,8 +447,8 @@ export class Engine {
   }
 
   /** expired forgets the session. The stream must be the new visitor's too. */
-  private async expired(): Promise<void> {
-    await this.store.put('session', undefined);
+  private async expired(code: string): Promise<void> {
+    await this.refused(code);
     this.renew();
   }
 
@@ -421,6 +472,7 @@ export class Engine {
     this.at = page.conversation_id;
     this.model.seen = (await this.store.get<Record<string, string>>('seenOf'))?.[this.at] ?? this.model.seen;
     const known = new Set(page.items.map((x) => x.id));
+    this.linked = Date.now();
     this.set({
       messages: page.items,
       sent: this.model.sent.filter((x) => !known.has(x.id)),
@@ -430,8 +482,54 @@ export class Engine {
       older: page.links.next ?? '',
       loaded: true,
     });
+    await this.loadMarks(page.conversation_id);
     for (const item of this.model.waiting) if (known.has(item.id)) await this.store.remove(item.id);
     await this.readOutbox();
+  }
+
+  /** relink reads the history again, as far as it is shown, when the links in it are about to end. */
+  private async relink(): Promise<void> {
+    if (!this.connected || Date.now() - this.linked < linksLast || !this.model.messages.some((x) => x.attachments)) return;
+    const before = this.linked;
+    this.linked = Date.now();
+    const files = new Map<string, Attachment[] | undefined>();
+    const oldest = this.model.messages[0].position;
+    try {
+      for (let next = this.url('messages') + this.here; next && !files.has(oldest); ) {
+        const page = await call<Page>(next, { token: await this.token() });
+        for (const x of page.items) files.set(x.position, x.attachments);
+        next = page.links.next ? new URL(page.links.next, this.settings.server).href : '';
+      }
+    } catch {
+      this.linked = before; // within a minute it is tried again
+      return;
+    }
+    this.set({ messages: this.model.messages.map((x) => (files.get(x.position) ? { ...x, attachments: files.get(x.position) } : x)) });
+  }
+
+  /** loadMarks reads how far has been read; the history does not say. Without it marks are told once more than needed. */
+  private async loadMarks(conversation: string): Promise<void> {
+    if (!this.model.messages.length) return this.set({ read: '', told: '' });
+    try {
+      const all = await call<{ items: Glance[] }>(this.url('conversations'), { token: await this.token() });
+      const at = all.items.find((x) => x.id === conversation);
+      this.set({ read: at?.seen_up_to ?? '', told: at?.read_up_to ?? '' });
+    } catch (e) {
+      if (!(e instanceof Away)) return;
+      this.set({ loaded: false }); // all of it is read again
+      throw e;
+    }
+  }
+
+  /** mark tells the server what the visitor has read, and tells whether it knows. What it refuses it is not told again. */
+  private async mark(id: string): Promise<boolean> {
+    try {
+      await call(this.url('read'), { token: await this.token(), body: { message_id: id, ...this.within } });
+    } catch (e) {
+      if (!(e instanceof Refusal) || e.status === 429 || e.status === 401) return false;
+    }
+    this.set({ told: later(this.model, this.model.told, id) });
+    return true;
   }
 
   private async loadOlder(): Promise<void> {
@@ -462,6 +560,7 @@ export class Engine {
     this.set({ link: 'online' });
     void this.flush();
     void this.ratings.flush();
+    void this.relink();
     try {
       await read(response, abort, (e) => {
         this.tries = 0;
@@ -472,6 +571,7 @@ export class Engine {
       throw new Away();
     } finally {
       this.connected = false;
+      this.typist.over();
     }
     // A server that stops says when to come back. Until then it is away.
     if (!this.over) this.set({ link: 'connecting' });
@@ -489,14 +589,29 @@ export class Engine {
     if (e.name === 'message') this.arrived(data as Message);
     else if (e.name === 'status') this.set({ status: data.status });
     else if (e.name === 'survey') this.set({ survey: surveyed(this.model.survey, data as Survey) });
+    else if (e.name === 'typing') this.typist.until(data.expires_at);
+    else if (e.name === 'read') this.marked(data.by, data.message_id);
     else if (e.name === 'erased') {
       void this.store.clear();
       this.set({ messages: [], sent: [], older: '', status: 'none', survey: undefined, position: '', loaded: false });
     }
   }
 
+  /** marked takes a mark of the desk, or one of the visitor's own from another device. */
+  private marked(by: string, id: string): void {
+    if (by === 'agent') return this.set({ read: later(this.model, this.model.read, id) });
+    const positions = this.model.messages.map((x) => x.position);
+    const at = this.model.messages.find((x) => x.id === id)?.position ?? '';
+    this.set({ told: later(this.model, this.model.told, id) });
+    if (positions.indexOf(at) <= positions.indexOf(this.model.seen)) return;
+    void this.store.put('seen', at);
+    this.tabs.tell({ say: 'seen', position: at });
+    this.set({ seen: at });
+  }
+
   private arrived(m: Message): void {
     if (this.model.messages.some((x) => x.position === m.position)) return;
+    if (m.from !== 'you') this.typist.over();
     const mine = (x: Outgoing): boolean => m.from === 'you' && x.id === m.id;
     if (this.model.waiting.some(mine)) void this.store.remove(m.id).then(() => this.readOutbox());
     this.set({
@@ -535,19 +650,48 @@ export class Engine {
     }
   }
 
+  private uploaded(part: number): void {
+    // Everybody is told, so not of each piece.
+    if (Math.abs(part - this.model.progress) > 0.04 || part === 1) this.set({ progress: part });
+  }
+
+  /**
+   * deliver sends a message, its files first, and gives the id of its conversation. What the server has forgotten of files,
+   * or was another visitor's, is sent anew.
+   */
+  private async deliver(item: Outgoing): Promise<string> {
+    const begins = beginning(item.to ?? '');
+    for (;;) {
+      const known = this.uploads.knows(item.id);
+      const token = await this.token();
+      const body: Record<string, unknown> = { id: item.id, text: item.text, ...(item.to && !begins ? { conversation_id: item.to } : {}) };
+      if (item.files) {
+        this.set({ progress: 0 });
+        body.attachments = await this.uploads.of(item, token, this.connected, begins ? 'new' : item.to);
+      }
+      try {
+        const taken = await call<{ conversation_id: string }>(this.url(begins ? 'conversations' : 'messages'), { token, body });
+        this.uploads.forget(item.id);
+        return taken.conversation_id;
+      } catch (e) {
+        if (!known || !(e instanceof Refusal) || !/^attachment_(unknown|expired)$/.test(e.code)) throw e;
+        this.uploads.forget(item.id);
+      }
+    }
+  }
+
   private async post(item: Outgoing): Promise<void> {
     try {
-      const begins = beginning(item.to ?? '');
-      const body = { id: item.id, text: item.text, ...(item.to && !begins ? { conversation_id: item.to } : {}) };
-      const taken = await call<{ conversation_id: string }>(this.url(begins ? 'conversations' : 'messages'), { token: await this.token(), body });
-      if (begins) await this.begun(item.to as string, taken.conversation_id);
+      const taken = await this.deliver(item);
+      if (beginning(item.to ?? '')) await this.begun(item.to as string, taken);
     } catch (e) {
       if (!(e instanceof Refusal) || e.status === 429) throw e;
       if (e.status === 401) {
-        await this.store.put('session', undefined);
+        await this.refused(e.code);
         this.renew(); // the stream must be the new visitor's too
         throw e;
       }
+      this.uploads.forget(item.id);
       await this.store.update({ ...item, failed: e.code });
       this.failed(e.code);
       this.tabs.tell({ say: 'outbox' });
@@ -555,9 +699,10 @@ export class Engine {
     }
     await this.store.remove(item.id);
     const told = this.model.messages.some((x) => x.from === 'you' && x.id === item.id);
+    const here = (item.to ?? '') === this.model.conversation;
     this.set({
       waiting: this.model.waiting.filter((x) => x.id !== item.id),
-      sent: told || (item.to ?? '') !== this.model.conversation ? this.model.sent : this.model.sent.concat(item),
+      ...(here && !told ? { sent: this.model.sent.concat(item), status: 'open' } : {}),
       link: this.connected ? 'online' : this.model.link,
     });
   }

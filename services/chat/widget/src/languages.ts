@@ -4,6 +4,9 @@
 const en = {
   open: 'Open chat', close: 'Close chat', title: 'Chat with us', greeting: 'Hello! How can we help?',
   placeholder: 'Write a message', send: 'Send', messages: 'Messages', you: 'You', agent: 'Support', desk: 'Automatic reply',
+  typing: '{name} is typing…', read: 'Read',
+  attach: 'Attach files', attachments: 'Attachments', detach: 'Remove {name}', drop: 'Drop files here to attach them',
+  large: 'A file has at most 10 MB.', many: 'A message has at most 10 files.', unreadable: 'It is empty or cannot be read.',
   sending: 'Sending…', waiting: 'Waiting to be sent', failed: 'Not sent', retry: 'Try again', remove: 'Remove',
   online: 'We are here', connecting: 'Connecting…', offline: 'You are offline', away: 'Reconnecting…',
   limited: 'One moment…', refused: 'Not available',
@@ -31,6 +34,9 @@ export type Words = typeof en;
 const de: Words = {
   open: 'Chat öffnen', close: 'Chat schließen', title: 'Chatten Sie mit uns', greeting: 'Hallo! Wie können wir helfen?',
   placeholder: 'Nachricht schreiben', send: 'Senden', messages: 'Nachrichten', you: 'Sie', agent: 'Support', desk: 'Automatische Antwort',
+  typing: '{name} schreibt …', read: 'Gelesen',
+  attach: 'Dateien anhängen', attachments: 'Anhänge', detach: '{name} entfernen', drop: 'Dateien hier ablegen, um sie anzuhängen',
+  large: 'Eine Datei hat höchstens 10 MB.', many: 'Eine Nachricht hat höchstens 10 Dateien.', unreadable: 'Sie ist leer oder kann nicht gelesen werden.',
   sending: 'Wird gesendet …', waiting: 'Wartet auf das Senden', failed: 'Nicht gesendet', retry: 'Erneut versuchen', remove: 'Entfernen',
   online: 'Wir sind da', connecting: 'Verbindung wird aufgebaut …', offline: 'Sie sind offline', away: 'Verbindung wird wiederhergestellt …',
   limited: 'Einen Moment …', refused: 'Nicht verfügbar',
@@ -56,6 +62,9 @@ const de: Words = {
 const fr: Words = {
   open: 'Ouvrir le chat', close: 'Fermer le chat', title: 'Discutez avec nous', greeting: 'Bonjour ! Comment pouvons-nous vous aider ?',
   placeholder: 'Écrire un message', send: 'Envoyer', messages: 'Messages', you: 'Vous', agent: 'Assistance', desk: 'Réponse automatique',
+  typing: '{name} écrit…', read: 'Lu',
+  attach: 'Joindre des fichiers', attachments: 'Pièces jointes', detach: 'Retirer {name}', drop: 'Déposez ici les fichiers à joindre',
+  large: 'Un fichier fait au plus 10 Mo.', many: 'Un message compte au plus 10 fichiers.', unreadable: 'Il est vide ou illisible.',
   sending: 'Envoi…', waiting: 'En attente d’envoi', failed: 'Non envoyé', retry: 'Réessayer', remove: 'Supprimer',
   online: 'Nous sommes là', connecting: 'Connexion…', offline: 'Vous êtes hors ligne', away: 'Reconnexion…',
   limited: 'Un instant…', refused: 'Indisponible',
@@ -81,6 +90,9 @@ const fr: Words = {
 const es: Words = {
   open: 'Abrir el chat', close: 'Cerrar el chat', title: 'Chatee con nosotros', greeting: '¡Hola! ¿En qué podemos ayudarle?',
   placeholder: 'Escriba un mensaje', send: 'Enviar', messages: 'Mensajes', you: 'Usted', agent: 'Soporte', desk: 'Respuesta automática',
+  typing: '{name} está escribiendo…', read: 'Leído',
+  attach: 'Adjuntar archivos', attachments: 'Archivos adjuntos', detach: 'Quitar {name}', drop: 'Suelte aquí los archivos para adjuntarlos',
+  large: 'Un archivo tiene como máximo 10 MB.', many: 'Un mensaje tiene como máximo 10 archivos.', unreadable: 'Está vacío o no se puede leer.',
   sending: 'Enviando…', waiting: 'Pendiente de envío', failed: 'No enviado', retry: 'Reintentar', remove: 'Quitar',
   online: 'Estamos aquí', connecting: 'Conectando…', offline: 'Está sin conexión', away: 'Reconectando…',
   limited: 'Un momento…', refused: 'No disponible',
@@ -106,6 +118,9 @@ const es: Words = {
 const pt: Words = {
   open: 'Abrir o chat', close: 'Fechar o chat', title: 'Fale conosco', greeting: 'Olá! Como podemos ajudar?',
   placeholder: 'Escreva uma mensagem', send: 'Enviar', messages: 'Mensagens', you: 'Você', agent: 'Suporte', desk: 'Resposta automática',
+  typing: '{name} está digitando…', read: 'Lida',
+  attach: 'Anexar arquivos', attachments: 'Anexos', detach: 'Remover {name}', drop: 'Solte aqui os arquivos para anexá-los',
+  large: 'Um arquivo tem no máximo 10 MB.', many: 'Uma mensagem tem no máximo 10 arquivos.', unreadable: 'Está vazio ou não pode ser lido.',
   sending: 'Enviando…', waiting: 'Aguardando envio', failed: 'Não enviada', retry: 'Tentar de novo', remove: 'Remover',
   online: 'Estamos aqui', connecting: 'Conectando…', offline: 'Você está offline', away: 'Reconectando…',
   limited: 'Um momento…', refused: 'Indisponível',
@@ -131,6 +146,9 @@ const pt: Words = {
 const ar: Words = {
   open: 'فتح الدردشة', close: 'إغلاق الدردشة', title: 'تحدث معنا', greeting: 'مرحبًا! كيف يمكننا مساعدتك؟',
   placeholder: 'اكتب رسالة', send: 'إرسال', messages: 'الرسائل', you: 'أنت', agent: 'الدعم', desk: 'رد آلي',
+  typing: '{name} يكتب الآن…', read: 'مقروءة',
+  attach: 'إرفاق ملفات', attachments: 'المرفقات', detach: 'إزالة {name}', drop: 'أفلت الملفات هنا لإرفاقها',
+  large: 'لا يتجاوز الملف 10 ميغابايت.', many: 'لا تتجاوز الرسالة 10 ملفات.', unreadable: 'الملف فارغ أو لا يمكن قراءته.',
   sending: 'جارٍ الإرسال…', waiting: 'في انتظار الإرسال', failed: 'لم تُرسل', retry: 'إعادة المحاولة', remove: 'إزالة',
   online: 'نحن هنا', connecting: 'جارٍ الاتصال…', offline: 'أنت غير متصل', away: 'جارٍ إعادة الاتصال…',
   limited: 'لحظة من فضلك…', refused: 'غير متاح',
@@ -156,6 +174,9 @@ const ar: Words = {
 const he: Words = {
   open: 'פתיחת הצ׳אט', close: 'סגירת הצ׳אט', title: 'דברו איתנו', greeting: 'שלום! איך אפשר לעזור?',
   placeholder: 'כתיבת הודעה', send: 'שליחה', messages: 'הודעות', you: 'את/ה', agent: 'תמיכה', desk: 'תשובה אוטומטית',
+  typing: '{name} בהקלדה…', read: 'נקראה',
+  attach: 'צירוף קבצים', attachments: 'קבצים מצורפים', detach: 'הסרת {name}', drop: 'שחררו כאן קבצים כדי לצרף אותם',
+  large: 'בקובץ יש לכל היותר 10 מ״ב.', many: 'בהודעה יש לכל היותר 10 קבצים.', unreadable: 'הקובץ ריק או שאי אפשר לקרוא אותו.',
   sending: 'נשלח…', waiting: 'ממתינה לשליחה', failed: 'לא נשלחה', retry: 'ניסיון נוסף', remove: 'הסרה',
   online: 'אנחנו כאן', connecting: 'מתחבר…', offline: 'אין חיבור לרשת', away: 'מתחבר מחדש…',
   limited: 'רגע אחד…', refused: 'לא זמין',
@@ -181,6 +202,9 @@ const he: Words = {
 const ja: Words = {
   open: 'チャットを開く', close: 'チャットを閉じる', title: 'チャットでお問い合わせ', greeting: 'こんにちは。どのようなご用件でしょうか。',
   placeholder: 'メッセージを入力', send: '送信', messages: 'メッセージ', you: 'あなた', agent: 'サポート', desk: '自動応答',
+  typing: '{name}が入力中…', read: '既読',
+  attach: 'ファイルを添付', attachments: '添付ファイル', detach: '{name} を削除', drop: 'ここにファイルをドロップして添付',
+  large: 'ファイルは 10 MB までです。', many: '添付は 10 ファイルまでです。', unreadable: '空のファイルか、読み取れないファイルです。',
   sending: '送信中…', waiting: '送信待ち', failed: '送信できませんでした', retry: '再試行', remove: '削除',
   online: '対応できます', connecting: '接続中…', offline: 'オフラインです', away: '再接続中…',
   limited: '少々お待ちください…', refused: '利用できません',

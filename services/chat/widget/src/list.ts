@@ -3,7 +3,7 @@
 
 import { h } from './dom';
 import type { Language } from './languages';
-import type { Message, Model } from './model';
+import { gist, type Message, type Model } from './model';
 
 /** A conversation at a glance, as the server lists it. */
 export interface Glance {
@@ -12,6 +12,8 @@ export interface Glance {
   started_at: string;
   last_message: Message | null;
   unread: number;
+  read_up_to: string;
+  seen_up_to: string;
 }
 
 /** The conversation that a message begins, until the server has told its id: "new:" and the id of its first message. */
@@ -53,7 +55,7 @@ export class List {
     const at = new Intl.DateTimeFormat(l.code, today ? { hour: 'numeric', minute: '2-digit' } : { day: 'numeric', month: 'short' }).format(date);
     const b = h(
       'button', { type: 'button' },
-      h('span', { class: 'gist', dir: 'auto' }, m?.from === 'you' ? `${w.you}: ` : '', m?.text ?? ''),
+      h('span', { class: 'gist', dir: 'auto' }, m?.from === 'you' ? `${w.you}: ` : '', m ? gist(m) : ''),
       h('span', { class: 'soft' }, at, g.status === 'closed' ? ` · ${w.ended}` : ''),
       g.unread ? h('span', { class: 'count' }, w.unread.replace('{n}', String(g.unread))) : undefined,
     );

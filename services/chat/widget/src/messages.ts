@@ -1,9 +1,11 @@
 // The list of messages. Elements are kept from one drawing to the next, so that focus and selection stay where they are.
 
 import { h } from './dom';
+import { Files } from './files';
 import type { Language } from './languages';
 import { linked } from './links';
-import type { Message, Model, Outgoing } from './model';
+import { readByDesk } from './marks';
+import type { Attachment, Message, Model, Outgoing } from './model';
 
 export interface Actions {
   retry(id: string): void;
@@ -22,7 +24,11 @@ export class MessageList {
   private language: Language | undefined;
   private greeting = '';
 
-  constructor(private actions: Actions) {}
+  private files: Files;
+
+  constructor(private actions: Actions, server: string) {
+    this.files = new Files(server);
+  }
 
   draw(m: Model, language: Language, greeting: string): void {
     if (this.language !== language || this.greeting !== greeting) this.drawn.clear();
@@ -52,7 +58,7 @@ export class MessageList {
     let day = '';
     let by = '';
     const known = new Set<string>();
-    const put = (kind: string, id: string, at: string, who: string, text: string, state = '', extra: () => Node[] = () => []): void => {
+    const put = (kind: string, id: string, at: string, who: string, text: string, state = '', extra: () => Node[] = () => [], files?: (Attachment | File)[], part?: number): void => {
       const date = new Date(at);
       if (date.toDateString() !== day) {
         day = date.toDateString();
@@ -62,26 +68,30 @@ export class MessageList {
       const turn = who !== by;
       by = who;
       const key = [kind, id, turn, state].join(' ');
-      rows.push({ key, draw: () => message(kind, date, turn, who, text, state, l, extra()) });
+      const attached = this.files.of(`${kind.split(' ')[0]} ${id}`, files, l, part);
+      rows.push({ key, draw: () => message(kind, date, turn, who, text, state, l, extra(), attached) });
     };
+    const read = readByDesk(m);
     for (const x of m.messages) {
       if (x.from === 'you') known.add(x.id);
-      put(x.from, x.from === 'you' ? x.id : x.position, x.created_at, name(x, w), x.text);
+      put(x.from, x.from === 'you' ? x.id : x.position, x.created_at, name(x, w), x.text, x.from === 'you' && x.id === read ? w.read : '', undefined, x.attachments);
     }
     for (const x of m.sent) {
       if (known.has(x.id)) continue;
       known.add(x.id);
-      put('you', x.id, x.at, w.you, x.text);
+      put('you', x.id, x.at, w.you, x.text, '', undefined, x.files);
     }
     for (const x of m.waiting) if (!known.has(x.id) && (x.to ?? '') === m.conversation) this.waiting(m, x, put, w);
     return rows;
   }
 
-  private waiting(m: Model, x: Outgoing, put: (...a: [string, string, string, string, string, string, () => Node[]]) => void, w: Language['words']): void {
-    const state = x.failed ? w.failed : m.link === 'online' ? w.sending : w.waiting;
+  private waiting(m: Model, x: Outgoing, put: (...a: [string, string, string, string, string, string, () => Node[], File[]?, number?]) => void, w: Language['words']): void {
+    const failed = x.failed === 'attachment_too_large' ? `${w.failed}. ${w.large}` : w.failed;
+    const state = x.failed ? failed : m.link === 'online' ? w.sending : w.waiting;
+    const sending = !x.failed && m.link === 'online' && x === m.waiting.find((y) => !y.failed);
     const choices = (): Node[] =>
       x.failed ? [button(w.retry, () => this.actions.retry(x.id)), button(w.remove, () => this.actions.discard(x.id))] : [];
-    put(x.failed ? 'you failed' : 'you waiting', x.id, x.at, w.you, x.text, state, choices);
+    put(x.failed ? 'you failed' : 'you waiting', x.id, x.at, w.you, x.text, state, choices, x.files, sending && x.files ? m.progress : undefined);
   }
 }
 
@@ -89,13 +99,14 @@ function name(x: Message, w: Language['words']): string {
   return x.from === 'you' ? w.you : x.from === 'agent' ? w.agent : w.desk;
 }
 
-function message(kind: string, at: Date, turn: boolean, who: string, text: string, state: string, l: Language, extra: Node[]): HTMLElement {
+function message(kind: string, at: Date, turn: boolean, who: string, text: string, state: string, l: Language, extra: Node[], files?: Node): HTMLElement {
   const time = new Intl.DateTimeFormat(l.code, { hour: 'numeric', minute: '2-digit' }).format(at);
   const mine = kind.startsWith('you');
   return h(
     'li', { class: kind + (turn ? ' turn' : '') },
     h('span', { class: turn && !mine ? 'by' : 'quiet' }, who),
-    h('div', { class: 'bubble', dir: 'auto' }, ...linked(text)),
+    text || !files ? h('div', { class: 'bubble', dir: 'auto' }, ...linked(text)) : undefined,
+    files,
     h('div', { class: 'meta' }, h('time', { datetime: at.toISOString() }, time), state ? ` · ${state} ` : '', ...extra),
   );
 }

@@ -3,6 +3,17 @@
 import type { Glance } from './list';
 import type { Rating, Survey } from './survey';
 
+/** A file of a message that the desk has. width is there of images that the server has decoded, and of nothing else. */
+export interface Attachment {
+  id: string;
+  name: string;
+  type: string;
+  size: number;
+  width?: number;
+  height?: number;
+  url: string;
+}
+
 export interface Message {
   id: string;
   from: 'you' | 'agent' | 'desk';
@@ -10,6 +21,7 @@ export interface Message {
   text: string;
   created_at: string;
   position: string;
+  attachments?: Attachment[];
 }
 
 /** A message that the server has not taken yet. Its id is made here, so that sending it twice adds nothing. */
@@ -19,6 +31,7 @@ export interface Outgoing {
   text: string;
   at: string;
   to?: string; // the conversation, if it was chosen
+  files?: File[];
   failed?: string; // the code of a refusal: trying again by itself would not help
 }
 
@@ -42,12 +55,21 @@ export interface Model {
   survey?: Survey; // the newest that was asked
   rating?: Rating; // the answer to it that the server has not taken yet
   limited: number; // until when the server wants nothing, in milliseconds; 0: it does not say
+  progress: number; // how much of the files of the message is sent that is being sent, from 0 to 1
+  typing: boolean; // somebody at the desk is
+  read: string; // id of the message up to which the desk has read; empty: none
+  told: string; // id of the message up to which the server knows that the visitor has read; empty: none
 }
 
 export const empty = (): Model => ({
   link: 'idle', status: 'none', messages: [], sent: [], waiting: [], position: '', older: '', seen: '', loaded: false,
-  conversation: '', answered: false, limited: 0,
+  progress: 0, typing: false, read: '', told: '', conversation: '', answered: false, limited: 0,
 });
+
+/** gist is a message in a line: its text and the names of its files. */
+export function gist(m: Message): string {
+  return [m.text, ...(m.attachments ?? []).map((x) => x.name)].filter((x) => x).join(', ');
+}
 
 /** How many messages of the desk came behind the one that was seen last. */
 export function unread(m: Model): number {

@@ -2,8 +2,21 @@
 
 let audio: AudioContext | undefined;
 
-/** unlock is called from a gesture. */
+let asked = false;
+
+/**
+ * unlock is called from a gesture. A browser may need a tenth of a second to get ready for sound, so what the gesture was for is
+ * shown first; until then it remembers the gesture.
+ */
 export function unlock(): void {
+  if (asked || audio?.state === 'running') return;
+  asked = true;
+  requestAnimationFrame(() => setTimeout(begin));
+}
+
+function begin(): void {
+  if (!asked) return; // silenced meanwhile
+  asked = false;
   try {
     audio ??= new AudioContext();
     if (audio.state === 'suspended') audio.resume().catch(() => undefined);
@@ -30,6 +43,7 @@ export function chime(): void {
 }
 
 export function silence(): void {
+  asked = false;
   audio?.close().catch(() => undefined);
   audio = undefined;
 }

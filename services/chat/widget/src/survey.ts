@@ -38,7 +38,7 @@ export function told(now: Survey | undefined, news: Survey): Survey | undefined 
 export interface Line {
   url(path: string): string;
   token(): Promise<string>;
-  expired(): Promise<void>; // the session is none any more
+  expired(code: string): Promise<void>; // the session is none any more
   model(): Model;
   set(change: Partial<Model>): void;
 }
@@ -82,7 +82,7 @@ export class Ratings {
       if (now?.id === r.id) this.line.set({ survey: told(now, answered) });
       await this.settle(r, undefined);
     } catch (e) {
-      if (e instanceof Refusal && e.status === 401) await this.line.expired();
+      if (e instanceof Refusal && e.status === 401) await this.line.expired(e.code);
       if (e instanceof Refusal && e.status !== 401 && e.status !== 429) await this.settle(r, e.code);
       else wait = Math.max(Math.min(longest, 1000 * 2 ** Math.min(this.tries++, 10)), e instanceof Away || e instanceof Refusal ? e.retryAfter : 0);
     }

@@ -9,21 +9,24 @@ import { Hours } from './hours';
 import type { Language } from './languages';
 import { List } from './list';
 import { MessageList, type Actions } from './messages';
-import { unread, type Model } from './model';
+import { empty, unread, type Model } from './model';
 import type { Settings } from './settings';
 import { SurveyCard, type Rating } from './survey';
+import { Tray } from './tray';
+import { TypingSign, Typist } from './typing';
 import css from './widget.css';
 
 export interface Handlers extends Actions {
   open(): void;
   close(): void;
-  send(text: string): void;
+  send(text: string, files: File[]): void;
   sound(): void;
   filled(f: Filled): void;
   list(): void;
   choose(id: string): void;
   another(): void;
   rate(r: Rating): void;
+  typing(): void;
 }
 
 const longest = 10_000; // characters of a message
@@ -52,26 +55,30 @@ export class View {
   private survey: SurveyCard;
   private composer: HTMLFormElement;
   channel: Channel | undefined;
+  private tray: Tray;
+  private typing = new TypingSign();
+  private typist = new Typist();
   private before: Element | null = null; // where focus was
   private darkness = matchMedia('(prefers-color-scheme: dark)');
   private last: Model | undefined;
+  private atEnd = true; // the newest is seen, and stays so whatever grows: a picture, what is typed, a phone's keyboard
   isOpen = false;
 
   constructor(private settings: Settings, public language: Language, private on: Handlers) {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     this.root.adoptedStyleSheets = [sheet, this.theme];
-    this.list = new MessageList(on);
-    this.scroll.append(this.list.element);
+    this.list = new MessageList(on, settings.server);
+    this.tray = new Tray(this.panel, () => this.grow(), (text) => this.announce(text), () => this.field.focus());
     this.asked = new Form((f) => this.fill(f));
     this.survey = new SurveyCard((r) => on.rate(r), (text) => this.announce(text));
     this.others = new List((id) => this.leaveList(() => on.choose(id)), () => this.leaveList(() => on.another()));
     this.lister.addEventListener('click', () => (this.others.shown ? this.leaveList() : this.showList()));
-    this.scroll.append(this.asked.element, this.survey.element);
-    const form = h('form', {}, h('div', { class: 'field' }, this.field), this.sender);
+    this.scroll.append(this.list.element, this.typing.element, this.asked.element, this.survey.element);
+    const form = h('form', {}, this.tray.element, this.tray.button, h('div', { class: 'field' }, this.field), this.sender);
     this.composer = form;
     this.panel.append(
-      h('header', {}, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.lister, this.sounder, this.closer),
+      h('header', { role: 'none' }, h('div', { class: 'mark' }, icon('chat')), h('div', { class: 'who' }, this.title, this.state), this.lister, this.sounder, this.closer),
       this.notice, this.hours.element, this.others.element, this.scroll, form,
     );
     this.root.append(this.panel, this.launcher, this.live);
@@ -82,7 +89,10 @@ export class View {
       e.preventDefault();
       this.submit();
     });
-    this.field.addEventListener('input', () => this.grow());
+    this.field.addEventListener('input', () => {
+      this.grow();
+      if (this.typist.typed(this.field.value)) on.typing();
+    });
     this.field.addEventListener('keydown', (e) => {
       // Enter also ends a composition, in Japanese for one; that is not yet a message.
       if (e.key === 'Enter' && !e.shiftKey && !e.isComposing && e.keyCode !== 229) {
@@ -94,8 +104,13 @@ export class View {
     // What is typed here is nobody else's shortcut.
     for (const type of ['keydown', 'keyup', 'keypress']) this.root.addEventListener(type, (e) => e.stopPropagation());
     this.darkness.addEventListener('change', this.retheme);
+    this.scroll.addEventListener('scroll', () => (this.atEnd = this.nearEnd()));
+    const sizes = new ResizeObserver(() => this.atEnd && this.toEnd());
+    sizes.observe(this.scroll);
+    sizes.observe(this.list.element);
     this.apply(settings, language);
     this.grow();
+    this.draw(empty());
   }
 
   /** apply takes other settings or another language. */
@@ -105,6 +120,7 @@ export class View {
     const w = language.words;
     this.host.setAttribute('lang', language.code);
     this.host.setAttribute('dir', language.rtl ? 'rtl' : 'ltr');
+    this.tray.apply(language);
     this.title.textContent = settings.title || w.title;
     this.closer.setAttribute('aria-label', w.close);
     this.sender.setAttribute('aria-label', w.send);
@@ -144,6 +160,8 @@ export class View {
     this.warn(says);
     const near = this.nearEnd();
     this.list.draw(m, this.language, this.settings.greeting || w.greeting);
+    const types = w.typing.replace('{name}', w.agent);
+    if (this.typing.draw(m.typing, types) && this.isOpen) this.announce(types);
     this.count();
     this.drawParts(m);
     if (near) this.toEnd();
@@ -261,17 +279,19 @@ export class View {
 
   private submit(): void {
     const text = this.field.value.trim();
-    if (!text) return;
+    if (!text && !this.tray.files.length) return;
     if ([...text].length > longest) return this.warn(this.language.words.long);
+    const files = this.tray.take();
     this.field.value = '';
+    this.typist.over();
     this.grow();
     this.field.focus();
-    this.on.send(text);
+    this.on.send(text, files);
     this.toEnd();
   }
 
   private grow(): void {
-    this.sender.disabled = !this.field.value.trim();
+    this.sender.disabled = !this.field.value.trim() && !this.tray.files.length;
     this.field.style.height = 'auto';
     this.field.style.height = `${Math.min(140, Math.max(42, this.field.scrollHeight))}px`;
   }

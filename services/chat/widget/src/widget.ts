@@ -4,7 +4,7 @@ import { Channels, under } from './channel';
 import { Engine, newID } from './engine';
 import type { Filled } from './form';
 import { choose, type Language } from './languages';
-import { unread, type Message } from './model';
+import { gist, unread, type Message } from './model';
 import type { Profile, Settings } from './settings';
 import { chime, silence, unlock } from './sound';
 import { Store } from './store';
@@ -29,7 +29,7 @@ export class Widget {
     this.view = new View(settings, this.language(), {
       open: () => this.open(),
       close: () => this.close(),
-      send: (text) => void this.send(text),
+      send: (text, files) => void this.send(text, files),
       retry: (id) => void this.engine?.retry(id),
       discard: (id) => void this.engine?.discard(id),
       older: () => this.engine?.older(),
@@ -39,6 +39,7 @@ export class Widget {
       another: () => this.engine?.choose(`new:${newID()}`),
       filled: (f) => void this.filled(f),
       rate: (r) => void this.engine?.rate(r),
+      typing: () => this.engine?.typing(),
     });
     this.channel = new Channels(`${settings.server}/chat/v1/channels/${encodeURIComponent(settings.siteKey)}`, () => this.apply());
     this.view.host.addEventListener('pointerdown', unlock);
@@ -124,14 +125,14 @@ export class Widget {
   /** filled takes what was asked before the chat, and the first message with it. */
   private async filled(f: Filled): Promise<void> {
     await (await this.beginning).answer(f.profile);
-    await this.send(f.text);
+    await this.send(f.text, []);
   }
 
-  private async send(text: string): Promise<void> {
+  private async send(text: string, files: File[]): Promise<void> {
     const id = newID();
     this.written.add(id);
-    await (await this.beginning).send(id, text);
-    this.emit('sent', { id, text });
+    await (await this.beginning).send(id, text, files);
+    this.emit('sent', { id, text, files: files.map((x) => x.name) });
   }
 
   /** look marks as seen what can be seen. */
@@ -165,10 +166,10 @@ export class Widget {
     messages.forEach((x) => this.heard.add(x.position));
     if (this.engine?.model.loaded) this.first = false;
     const last = fresh.filter((x) => x.from !== 'you').pop();
-    for (const x of fresh) this.emit('message', { id: x.id, from: x.from, text: x.text, at: x.created_at });
+    for (const x of fresh) this.emit('message', { id: x.id, from: x.from, text: x.text, files: (x.attachments ?? []).map((f) => f.name), at: x.created_at });
     if (!last || last.position === seen) return;
     const w = this.view.language.words;
-    this.view.announce(`${last.from === 'agent' ? w.agent : w.desk}: ${last.text}`);
+    this.view.announce(`${last.from === 'agent' ? w.agent : w.desk}: ${gist(last)}`);
     if (this.settings.sound !== false) chime();
   }
 }
