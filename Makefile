@@ -69,6 +69,7 @@ bench: build ## what is promised of speed and memory, beside the raw limits (BEN
 
 soak: ## kill -9 under load, ROUNDS=1000 times
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestCrashRounds$$' -count 1 -timeout 0 -v
+	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestClientsMoveBetweenProcesses$$' -count 1 -timeout 0 -v
 
 gen: ## regenerate: sqlc, and every go:generate
 	for config in $$(git ls-files --cached --others --exclude-standard '*sqlc.yaml'); do $(TOOL) sqlc generate -f "$$config"; done

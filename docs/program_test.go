@@ -1,11 +1,9 @@
 package docs_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -33,7 +31,7 @@ func TestProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := program.Serve(t, filepath.Join(dir, "data"))
-	testTour(t, dir)
+	server = testTour(t, program, server, dir)
 	testMetrics(t, server)
 	testOperations(t, server)
 	testDirectory(t, server.Data)
@@ -63,42 +61,6 @@ func testCommands(t *testing.T, program testkit.Program) {
 	}
 	if seen < 10 {
 		t.Errorf("found only %d commands: the pattern no longer fits", seen)
-	}
-}
-
-// testTour pastes the README's tour into a shell, block by block, and looks whether it prints what the README says.
-func testTour(t *testing.T, dir string) {
-	t.Helper()
-	const end = "=== end of block ==="
-	var script strings.Builder
-	var wants [][]string // for each block of commands, the lines that are promised
-	for _, b := range blocks(section(t, read(t, "README.md"), "## A tour of two minutes")) {
-		switch b.language {
-		case "sh":
-			script.WriteString(b.text + "echo '" + end + "'\n")
-			wants = append(wants, nil)
-		case "json", "text":
-			wants[len(wants)-1] = strings.Split(strings.TrimSpace(b.text), "\n")
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script.String())
-	cmd.Dir = dir
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("the tour fails: %v\n%s\n%s", err, out, &complaints)
-	}
-	answers := strings.Split(string(out), end+"\n")
-	for i, want := range wants {
-		for _, line := range want {
-			if !matches(answers[i], line) {
-				t.Errorf("the README promises\n%s\nand there is\n%s", line, answers[i])
-			}
-		}
-	}
-	if len(wants) < 5 {
-		t.Errorf("the tour has only %d blocks: the test no longer finds them", len(wants))
 	}
 }
 

@@ -254,18 +254,22 @@ func (w testWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// again is the same service once more, on the same log, as another process that has seen nothing yet.
-func (b *bundle) again() *bundle {
+// again is the same service once more, on the same log, as another process that has seen nothing yet; change may replace
+// what it likes of the deps.
+func (b *bundle) again(change ...func(b *bundle, d *api.Deps)) *bundle {
 	b.t.Helper()
 	c := *b
 	c.loop = command.NewLoop(b.log, command.Options{})
 	reads := &memory{log: b.log}
-	var err error
-	c.service, err = api.New(api.Deps{
+	d := api.Deps{
 		Log: b.log, Loop: c.loop, Directory: b.dir, Intake: intake.New(c.loop, b.dir), Eraser: erasure.New(b.log, c.loop, b.dir, nil),
 		Reads: api.Reads{Inbox: reads, Timeline: reads.timeline(), Customers: reads.customers(), Search: reads, Freshness: reads},
-	})
-	if err != nil {
+	}
+	for _, f := range change {
+		f(&c, &d)
+	}
+	var err error
+	if c.service, err = api.New(d); err != nil {
 		b.t.Fatal(err)
 	}
 	c.run(c.service.Run)

@@ -437,7 +437,10 @@ func TestErased(t *testing.T) {
 		t.Helper()
 		for _, c := range [][3]string{
 			{"GET", "/chat/v1/messages", ""},
+			{"GET", "/chat/v1/conversations", ""},
 			{"GET", "/chat/v1/stream", ""},
+			{"POST", "/chat/v1/conversations", `{"id":"m3","text":"another secret"}`},
+			{"POST", "/chat/v1/read", `{"message_id":"m1"}`},
 			{"POST", "/chat/v1/messages", `{"id":"m1","text":"secret"}`},
 			{"POST", "/chat/v1/messages", `{"id":"m2","text":"still there?"}`},
 		} {

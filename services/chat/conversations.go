@@ -39,6 +39,9 @@ func (s *Service) listConversations(w http.ResponseWriter, r *http.Request, v se
 	for name := range r.URL.Query() {
 		return web.Invalid(fault.Field{Location: "query." + name, Message: "unknown query parameter"})
 	}
+	if s.erased(r.Context(), v) {
+		return errErased
+	}
 	all, err := s.own(r.Context(), v)
 	if err != nil {
 		return err

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
+)
+
+// fleet is several processes on one log, which is a server of its own.
+type fleet struct {
+	t     *testing.T
+	nats  string
+	files string
+	log   *eventlog.Log // as a reader beside them has it
+	key   string        // of the admin
+
+	mu      sync.Mutex
+	running map[string]*testkit.Process
+	stopped map[string]bool // addresses of processes that were stopped in order
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
+		MaxPayload: 8 << 20, NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the log's server is not ready")
+	}
+	f := &fleet{t: t, nats: s.ClientURL(), files: testkit.Dir(t), running: map[string]*testkit.Process{}, stopped: map[string]bool{}}
+	f.log, err = eventlog.Open(t.Context(), eventlog.Config{URL: f.nats})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// start starts a process under a name.
+func (f *fleet) start(name, targets, postgres string) *testkit.Process {
+	f.t.Helper()
+	p := tidemark(f.t).Serve(f.t, testkit.Dir(f.t), "--nats", f.nats, "--attachments", f.files, "--targets", targets, "--postgres", postgres)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.key == "" {
+		f.key = p.Key
+	}
+	f.running[name] = p
+	return p
+}
+
+// kill ends a process as a power cut does.
+func (f *fleet) kill(name string) { f.leave(name, false).Kill() }
+
+// stop ends a process in its own order.
+func (f *fleet) stop(name string) {
+	f.t.Helper()
+	p := f.leave(name, true)
+	if code := p.Stop(f.t); code != exitOK {
+		f.t.Errorf("%s stopped with %d:\n%s", name, code, p.Said())
+	}
+}
+
+func (f *fleet) leave(name string, inOrder bool) *testkit.Process {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.running[name]
+	delete(f.running, name)
+	if inOrder {
+		f.stopped[p.URL] = true
+	}
+	return p
+}
+
+// at gives a client at any of the named processes that runs, each time another; nobody answers while none does.
+func (f *fleet) at(key string, names ...string) func() *testkit.Client {
+	return func() *testkit.Client {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, i := range rand.Perm(len(names)) {
+			if p, ok := f.running[names[i]]; ok {
+				return p.With(key)
+			}
+		}
+		return nobody
+	}
+}
+
+var nobody = testkit.NewClient("http://127.0.0.1:1", "")
