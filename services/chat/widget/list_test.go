@@ -45,6 +45,7 @@ func TestAConversationBegunWhileTheServerIsAway(t *testing.T) {
 	b.click("header [aria-label=Conversations]")
 	b.until("the first is there", `$$('.list li').length === 1`)
 	d.Kill()
+	b.until("it says so, and moves nothing any more", `!$('.notice').hidden`)
 	b.click(".list .main")
 	b.until("it is another", `!$$('li.you').length && root.activeElement === $('.field textarea')`)
 	b.write("two")
