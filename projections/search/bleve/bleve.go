@@ -45,7 +45,7 @@ type Engine struct {
 	// erasing is held for writing by a commit that has news of what became of customers, for reading by all others, so
 	// that no document of an erased customer is written while they are looked for.
 	erasing sync.RWMutex
-	people  people
+	people  search.People
 
 	unsynced chan struct{} // holds a token for each commit that is not on disk yet
 
@@ -198,7 +198,7 @@ func (e *Engine) Documents(context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count documents: %w", err)
 	}
-	return n - uint64(len(e.people.erased)+len(e.people.into)), nil
+	return n - uint64(e.people.Marks()), nil
 }
 
 // Document is one conversation as the index has it; nil when it has none.

@@ -41,18 +41,16 @@ const (
 // docID is where a conversation stands in the index; '/' cannot be part of an id.
 func docID(org, id string) string { return org + "/" + id }
 
-// customerID is a customer's name here, and the place of the mark that they were erased.
-func customerID(org, customer string) string { return org + "//" + customer }
+// erasedID is the place of the mark that a customer was erased.
+func erasedID(c search.Customer) string { return c.Org + "//" + c.ID }
 
 // mergedID is the place of the mark that a customer went on in another.
-func mergedID(org, customer string) string { return org + "///" + customer }
+func mergedID(c search.Customer) string { return c.Org + "///" + c.ID }
 
-// ofMerged is the customer whose mark stands there.
-func ofMerged(place string) string { return strings.Replace(place, "///", "//", 1) }
-
-func ofCustomer(name string) (org, customer string) {
-	org, customer, _ = strings.Cut(name, "//")
-	return org, customer
+// ofMark is the customer whose mark stands there.
+func ofMark(place string) search.Customer {
+	org, id, _ := strings.Cut(place, "//")
+	return search.Customer{Org: org, ID: strings.TrimPrefix(id, "/")}
 }
 
 // encode prepares a document for a batch.
