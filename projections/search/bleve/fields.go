@@ -10,6 +10,7 @@ import (
 	index "github.com/blevesearch/bleve_index_api"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/words"
 )
 
 // The fields of a document. Those that search.Fields names are written under their own names.
@@ -67,7 +68,7 @@ func encode(d *search.Document) (*document.Document, error) {
 	}
 	text := func(name string, at []uint64, value string) {
 		if value != "" {
-			out.AddField(document.NewTextFieldCustom(name, at, []byte(value), textOptions, analyzer))
+			out.AddField(document.NewTextFieldCustom(name, at, []byte(value), textOptions, words.Analyzer))
 		}
 	}
 	exact(fieldKind, kindConversation)

@@ -6,6 +6,7 @@ import (
 	blevesearch "github.com/blevesearch/bleve/v2/search/query"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/words"
 )
 
 // subjectBoost: a word in the subject says more than one in a message.
@@ -27,7 +28,7 @@ func compile(q search.Query) compiled {
 		all = append(all, exactly("status", q.Status))
 	}
 	asked := false
-	drop := droppable(q.Clauses)
+	drop := search.Droppable(q.Clauses)
 	for i, clause := range q.Clauses {
 		var part blevesearch.Query
 		if clause.Kind == search.Field {
@@ -67,26 +68,6 @@ func fieldValue(c search.Clause) string {
 	return c.Text
 }
 
-// droppable tells which words are stop words that can be left out, because others remain.
-func droppable(clauses []search.Clause) []bool {
-	drop := make([]bool, len(clauses))
-	remaining := 0
-	for i, c := range clauses {
-		if c.Not || c.Kind == search.Field {
-			continue
-		}
-		if c.Kind == search.Word && stopWords[strings.ToLower(c.Text)] {
-			drop[i] = true
-		} else if len(queryPlaces(c.Text)) > 0 {
-			remaining++
-		}
-	}
-	if remaining == 0 {
-		clear(drop)
-	}
-	return drop
-}
-
 // textQuery looks for one clause in every text that may be searched; nil when there is nothing to look for.
 func textQuery(c search.Clause, notes bool) blevesearch.Query {
 	fields := []string{fieldSubject, fieldText}
@@ -99,7 +80,7 @@ func textQuery(c search.Clause, notes bool) blevesearch.Query {
 		if c.Kind == search.Prefix {
 			part = prefixQuery(c.Text, field)
 		} else {
-			part = placesQuery(queryPlaces(c.Text), field)
+			part = placesQuery(words.Places(c.Text), field)
 		}
 		if part == nil {
 			return nil
@@ -112,7 +93,7 @@ func textQuery(c search.Clause, notes bool) blevesearch.Query {
 	return blevesearch.NewDisjunctionQuery(either)
 }
 
-func placesQuery(at places, field string) blevesearch.BoostableQuery {
+func placesQuery(at []string, field string) blevesearch.BoostableQuery {
 	switch len(at) {
 	case 0:
 		return nil
@@ -126,20 +107,20 @@ func placesQuery(at places, field string) blevesearch.BoostableQuery {
 
 // prefixQuery finds words that begin so: as they were written, or their stems.
 func prefixQuery(text, field string) blevesearch.BoostableQuery {
-	words := prefixWords(text)
-	if len(words) == 0 {
+	all := words.Prefix(text)
+	if len(all) == 0 {
 		return nil
 	}
-	last := blevesearch.NewPrefixQuery(words[len(words)-1])
+	last := blevesearch.NewPrefixQuery(all[len(all)-1])
 	last.SetField(field)
-	if len(words) == 1 {
+	if len(all) == 1 {
 		return last
 	}
-	all := []blevesearch.Query{last} // "e-mail addr*": the others whole
-	for _, w := range words[:len(words)-1] {
+	both := []blevesearch.Query{last} // "e-mail addr*": the others whole
+	for _, w := range all[:len(all)-1] {
 		t := blevesearch.NewTermQuery(w)
 		t.SetField(field)
-		all = append(all, t)
+		both = append(both, t)
 	}
-	return blevesearch.NewConjunctionQuery(all)
+	return blevesearch.NewConjunctionQuery(both)
 }

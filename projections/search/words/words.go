@@ -1,6 +1,12 @@
-package bleve
+// Package words cuts text into the words that are searched for.
+//
+// It is how the embedded index analyses documents and queries, and what every engine agrees with: whether there is a word
+// in a piece of a query at all, and where the words of a query stand in a text.
+package words
 
 import (
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/blevesearch/bleve/v2/analysis"
@@ -12,7 +18,7 @@ import (
 	porter "github.com/blevesearch/go-porterstemmer"
 )
 
-// analyzer turns text into terms, for documents and queries alike:
+// Analyzer turns text into terms, for documents and queries alike:
 //
 //   - words in lower case and without accents, as their English stem, and beside it the word itself when that is
 //     another one, so that a prefix longer than the stem still finds it;
@@ -20,7 +26,7 @@ import (
 //   - no stop words are dropped, so that any phrase can be found; queries leave them out where they only cost.
 //
 // Offsets are those of the original text: accents are folded after it was cut into words.
-var analyzer = &analysis.DefaultAnalyzer{
+var Analyzer = &analysis.DefaultAnalyzer{
 	Tokenizer: unicode.NewUnicodeTokenizer(),
 	TokenFilters: []analysis.TokenFilter{
 		cjk.NewCJKWidthFilter(),
@@ -104,14 +110,12 @@ func fold(term []byte) []byte {
 	return term
 }
 
-// places are the terms that a query looks for, one per position; empty where anything may stand.
-type places []string
-
-// queryPlaces analyses a piece of a query: one term per position, the most telling one.
-func queryPlaces(text string) places {
-	var out places
+// Places are the terms that a piece of a query looks for, one per position, the most telling one; empty where anything may
+// stand. None at all: there is nothing to look for.
+func Places(text string) []string {
+	var out []string
 	covered := false // by the pair before
-	for _, t := range analyzer.Analyze([]byte(text)) {
+	for _, t := range Analyzer.Analyze([]byte(text)) {
 		for len(out) < t.Position {
 			out = append(out, "")
 		}
@@ -138,11 +142,11 @@ func queryPlaces(text string) places {
 	return out
 }
 
-// prefixWords are the words of a prefix as they stand in the index, not as stems.
-func prefixWords(text string) []string {
+// Prefix is the words of a prefix as they stand in the index, not as stems.
+func Prefix(text string) []string {
 	var out []string
 	at := 0
-	for _, t := range analyzer.Analyze([]byte(text)) {
+	for _, t := range Analyzer.Analyze([]byte(text)) {
 		if t.Position == at && t.Type != analysis.Shingle && t.Type != analysis.Double {
 			continue
 		}
@@ -156,7 +160,9 @@ func prefixWords(text string) []string {
 	return out
 }
 
-// stopWords carry no meaning of their own in English.
+// Stop tells whether a word carries no meaning of its own in English.
+func Stop(word string) bool { return stopWords[strings.ToLower(word)] }
+
 var stopWords = func() analysis.TokenMap {
 	m := analysis.NewTokenMap()
 	if err := m.LoadBytes(en.EnglishStopWords); err != nil {
@@ -164,3 +170,54 @@ var stopWords = func() analysis.TokenMap {
 	}
 	return m
 }()
+
+// Spans are the byte ranges at which the words of a piece of a query stand in a text: all of its words, side by side. With
+// prefix, words that begin as the last one does.
+func Spans(text, piece string, prefix bool) [][2]int {
+	tokens := Analyzer.Analyze([]byte(text))
+	at := make(map[int][]*analysis.Token, len(tokens))
+	for _, t := range tokens {
+		at[t.Position] = append(at[t.Position], t)
+	}
+	if prefix {
+		return prefixSpans(tokens, Prefix(piece))
+	}
+	wanted := Places(piece)
+	if len(wanted) == 0 {
+		return nil
+	}
+	var out [][2]int
+	for _, t := range tokens {
+		if string(t.Term) != wanted[0] {
+			continue
+		}
+		found := [][2]int{{t.Start, t.End}}
+		for i, w := range wanted[1:] {
+			if w == "" {
+				continue
+			}
+			next := slices.IndexFunc(at[t.Position+1+i], func(t *analysis.Token) bool { return string(t.Term) == w })
+			if next < 0 {
+				found = nil
+				break
+			}
+			n := at[t.Position+1+i][next]
+			found = append(found, [2]int{n.Start, n.End})
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+func prefixSpans(tokens analysis.TokenStream, words []string) (out [][2]int) {
+	for _, t := range tokens {
+		for i, w := range words {
+			last := i == len(words)-1
+			if string(t.Term) == w || last && strings.HasPrefix(string(t.Term), w) {
+				out = append(out, [2]int{t.Start, t.End})
+				break
+			}
+		}
+	}
+	return out
+}
