@@ -15,6 +15,10 @@ type Engine interface {
 	// Sink: a session's commit writes each touched conversation
 	// once, together with the progress, all or nothing; a document never goes back to an older position.
 	projections.Sink
+	// Run does what the index needs while it is open, until ctx ends; its error says that the index was lost.
+	Run(ctx context.Context) error
+	// Refresh returns once everything that was committed before is found by searches.
+	Refresh(ctx context.Context) error
 	// Search answers with conversations of q.Org only. What it finds may lag; it never blocks on indexing.
 	Search(ctx context.Context, q Query) (Result, error)
 	// Count tells how much of an org is in the index, by channel and window.

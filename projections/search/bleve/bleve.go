@@ -214,6 +214,15 @@ func (e *Engine) Document(_ context.Context, org, id string) (*search.Document, 
 	return stored(r, docID(org, id))
 }
 
+// Run has nothing to do: the index belongs to this process for as long as it is open.
+func (e *Engine) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// Refresh has nothing to do: what is committed is found.
+func (e *Engine) Refresh(context.Context) error { return nil }
+
 // Close gives the index up, once what was committed is on disk.
 func (e *Engine) Close() error {
 	// Without a flush the last moment would be indexed again at the next start; a disk that does not answer may have that.

@@ -1,12 +1,9 @@
 package bleve
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	bsearch "github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/query"
@@ -31,7 +28,7 @@ func (e *Engine) Count(ctx context.Context, c search.CountRequest) (_ []search.C
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	sc := &bsearch.SearchContext{DocumentMatchPool: bsearch.NewDocumentMatchPool(s.DocumentMatchPoolSize()+1, 0), IndexReader: r}
-	counts := map[countKey]*search.Count{}
+	t := search.NewTally(c)
 	for {
 		match, err := s.Next(sc)
 		if err != nil {
@@ -53,41 +50,8 @@ func (e *Engine) Count(ctx context.Context, c search.CountRequest) (_ []search.C
 			return nil, err
 		}
 		if doc != nil {
-			tally(counts, c, doc)
+			t.Add(doc)
 		}
 	}
-	out := make([]search.Count, 0, len(counts))
-	for _, n := range counts {
-		out = append(out, *n)
-	}
-	slices.SortFunc(out, func(a, b search.Count) int {
-		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Channel, b.Channel))
-	})
-	return out, nil
-}
-
-type countKey struct {
-	channel string
-	from    int64
-}
-
-func tally(counts map[countKey]*search.Count, c search.CountRequest, d *search.Document) {
-	at := func(t time.Time) *search.Count {
-		if t.Before(c.From) || !c.To.IsZero() && !t.Before(c.To) {
-			return &search.Count{} // outside; counted for nobody
-		}
-		from := c.From
-		if c.Window > 0 {
-			from = t.Truncate(c.Window).UTC()
-		}
-		k := countKey{channel: d.Channel, from: from.UnixNano()}
-		if counts[k] == nil {
-			counts[k] = &search.Count{Channel: d.Channel, From: from}
-		}
-		return counts[k]
-	}
-	at(d.Created).Conversations++
-	for _, m := range d.Messages {
-		at(m.At).Messages++
-	}
+	return t.Counts(), nil
 }

@@ -121,6 +121,9 @@ func (l *Log) Drive(ctx context.Context, tb testing.TB, engine search.Engine, si
 			tb.Fatalf("drive partition %d: %v", partition, err)
 		}
 	}
+	if err := engine.Refresh(ctx); err != nil {
+		tb.Fatalf("refresh: %v", err)
+	}
 }
 
 func (l *Log) drive(ctx context.Context, engine search.Engine, partition, size int) error {

@@ -88,6 +88,9 @@ func commit(t *testing.T, s projections.Session, list ...events.Recorded) {
 // equal compares the whole index with a fold of the whole log.
 func equal(tb testing.TB, engine search.Engine, log *Log) {
 	tb.Helper()
+	if err := engine.Refresh(tb.Context()); err != nil {
+		tb.Fatalf("refresh: %v", err)
+	}
 	want := log.Fold(tb)
 	for a, doc := range want {
 		got, err := engine.Document(tb.Context(), a.Org, a.ID)

@@ -1,0 +1,136 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	es "github.com/olivere/elastic/v7"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/projections/search"
+)
+
+// The kinds of document in an index.
+const (
+	kindConversation = "conversation"
+	kindGone         = "gone"   // the stub of a conversation of which nothing may be found
+	kindErased       = "erased" // the mark that a customer was erased
+	kindMerged       = "merged" // the mark that a customer went on in another
+	kindState        = "state"  // of a partition
+	kindLease        = "lease"  // whose the index is
+)
+
+// document is what the index is told. Texts are indexed and not kept: Kept has the document itself.
+type document struct {
+	Kind      string          `json:"kind"`
+	Org       string          `json:"org,omitempty"`
+	ID        string          `json:"id,omitempty"`
+	Customer  string          `json:"customer,omitempty"`
+	Channel   string          `json:"channel,omitempty"`
+	Status    string          `json:"status,omitempty"`
+	Priority  string          `json:"priority,omitempty"`
+	Queue     string          `json:"queue,omitempty"`
+	Assignee  string          `json:"assignee,omitempty"`
+	Tag       []string        `json:"tag,omitempty"`
+	Subject   string          `json:"subject,omitempty"`
+	Text      []string        `json:"text,omitempty"`
+	Notes     []string        `json:"notes,omitempty"`
+	Created   *time.Time      `json:"created,omitempty"`
+	Updated   *time.Time      `json:"updated,omitempty"`
+	UpdatedNS int64           `json:"updated_ns,omitempty"`
+	Into      string          `json:"into,omitempty"`
+	Kept      json.RawMessage `json:"kept,omitempty"`
+}
+
+// The places of documents; '/' cannot be part of an id.
+func place(org, id string) string          { return org + "/" + id }
+func erasedPlace(c search.Customer) string { return c.Org + "//" + c.ID }
+func mergedPlace(c search.Customer) string { return c.Org + "///" + c.ID }
+func statePlace(partition int) string      { return fmt.Sprintf("/state/%d", partition) }
+
+const leasePlace = "/lease"
+
+// encode is a conversation as the index is told of it.
+func encode(d *search.Document) (document, error) {
+	kept, err := json.Marshal(d)
+	if err != nil {
+		return document{}, fmt.Errorf("encode document %s/%s: %w", d.Org, d.ID, err)
+	}
+	created, updated := representable(d.Created), representable(d.Updated)
+	return document{
+		Kind: kindConversation, Org: d.Org, ID: d.ID, Customer: d.Customer, Channel: d.Channel, Status: d.Status,
+		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Subject: d.Subject,
+		Text: texts(d.Messages), Notes: texts(d.Notes), Created: &created, Updated: &updated, UpdatedNS: updated.UnixNano(), Kept: kept,
+	}, nil
+}
+
+func texts(list []search.Message) []string {
+	out := make([]string, len(list))
+	for i, m := range list {
+		out[i] = m.Text
+	}
+	return out
+}
+
+// The times that nanoseconds in 64 bits can say.
+var (
+	earliest = time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func representable(t time.Time) time.Time {
+	switch {
+	case t.Before(earliest):
+		return earliest
+	case t.After(latest):
+		return latest
+	}
+	return t.UTC()
+}
+
+// have reads conversations by their places, also those that no refresh has shown to searches yet.
+func (e *Engine) have(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]*search.Document, error) {
+	get := e.client.MultiGet()
+	for _, a := range list {
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)))
+	}
+	res, err := get.Do(ctx)
+	if err != nil {
+		return nil, e.away("read documents", err)
+	}
+	out := make(map[events.Aggregate]*search.Document, len(list))
+	for i, got := range res.Docs {
+		switch {
+		case got.Error != nil:
+			return nil, e.away("read document "+got.Id, fmt.Errorf("%s: %s", got.Error.Type, got.Error.Reason))
+		case !got.Found:
+			continue
+		}
+		doc, err := decode(got.Source)
+		if err != nil {
+			return nil, err
+		}
+		if doc != nil {
+			out[list[i]] = doc
+		}
+	}
+	return out, nil
+}
+
+// decode is the conversation in a source; nil when it has none.
+func decode(source json.RawMessage) (*search.Document, error) {
+	var d document
+	if err := json.Unmarshal(source, &d); err != nil {
+		return nil, fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
+	}
+	if d.Kind != kindConversation {
+		return nil, nil //nolint:nilnil // a stub is the absence of a document
+	}
+	var doc search.Document
+	if err := json.Unmarshal(d.Kept, &doc); err != nil {
+		return nil, fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
+	}
+	return &doc, nil
+}

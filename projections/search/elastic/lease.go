@@ -1,0 +1,152 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	es "github.com/olivere/elastic/v7"
+
+	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/projections"
+)
+
+// lease says whose the index is. Its owner writes it again and again; whoever sees by their own clock that it has not
+// changed for its whole time takes it over. Clocks are not compared. It keeps two processes from taking turns; that none
+// of them spoils the work of the other is for versions and sequence numbers to see to.
+type lease struct {
+	engine *Engine
+	owner  string
+	every  time.Duration
+
+	mu   sync.Mutex
+	at   mark
+	lost bool
+}
+
+// mark is the state of a document at one moment, as the engine counts changes.
+type mark struct{ sequence, term int64 }
+
+type leaseBody struct {
+	Owner string `json:"owner"`
+	Beat  uint64 `json:"beat"`
+}
+
+var errLost = errors.New("the search index was taken over by another process")
+
+// acquire waits until the index is nobody's, as long as nobody says otherwise.
+func (e *Engine) acquire(ctx context.Context) (*lease, error) {
+	l := &lease{engine: e, owner: events.NewID(), every: e.cfg.Lease / 4}
+	first, found, err := l.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return l, l.take(ctx, nil)
+	}
+	look := time.NewTicker(l.every)
+	defer look.Stop()
+	for range 5 { // longer than its time, by a beat
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-look.C:
+		}
+		now, found, err := l.look(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found:
+			return l, l.take(ctx, nil)
+		case now != first:
+			return nil, fmt.Errorf("search index %s: %w", e.index, projections.ErrHeld)
+		}
+	}
+	return l, l.take(ctx, &first)
+}
+
+func (l *lease) look(ctx context.Context) (mark, bool, error) {
+	got, err := l.engine.client.MultiGet().Add(es.NewMultiGetItem().Index(l.engine.index).Id(leasePlace)).Do(ctx)
+	switch {
+	case err != nil:
+		return mark{}, false, l.engine.away("read whose the search index is", err)
+	case len(got.Docs) != 1 || got.Docs[0].Error != nil:
+		return mark{}, false, l.engine.away("read whose the search index is", errors.New("no answer"))
+	case !got.Docs[0].Found:
+		return mark{}, false, nil
+	}
+	return markOf(got.Docs[0]), true, nil
+}
+
+func markOf(d *es.GetResult) mark {
+	var m mark
+	if d.SeqNo != nil {
+		m.sequence = *d.SeqNo
+	}
+	if d.PrimaryTerm != nil {
+		m.term = *d.PrimaryTerm
+	}
+	return m
+}
+
+// take writes the lease over what was there; nil: nothing. Somebody who was faster has it.
+func (l *lease) take(ctx context.Context, over *mark) error {
+	body, err := json.Marshal(leaseBody{Owner: l.owner, Beat: uint64(time.Now().UnixNano())}) //nolint:gosec // after 1970
+	if err != nil {
+		return fmt.Errorf("write whose the search index is: %w", err)
+	}
+	at, err := l.engine.put(ctx, leasePlace, document{Kind: kindLease, Kept: body}, over)
+	if errors.Is(err, errConflict) {
+		return fmt.Errorf("search index %s: %w", l.engine.index, projections.ErrHeld)
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at = at
+	return nil
+}
+
+// keep renews the lease until ctx ends or it is lost. An engine that does not answer for a while takes nothing away: who
+// would take over has to ask it too.
+func (l *lease) keep(ctx context.Context) error {
+	beat := time.NewTicker(l.every)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-beat.C:
+		}
+		l.mu.Lock()
+		at := l.at
+		l.mu.Unlock()
+		if err := l.take(ctx, &at); errors.Is(err, projections.ErrHeld) {
+			l.mu.Lock()
+			l.lost = true
+			l.mu.Unlock()
+			return errLost
+		}
+	}
+}
+
+func (l *lease) owns() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.lost
+}
+
+// release lets the next one in at once, if the engine answers.
+func (l *lease) release(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost {
+		return
+	}
+	l.lost = true
+	_, _ = l.engine.client.Delete().Index(l.engine.index).Id(leasePlace).IfSeqNo(l.at.sequence).IfPrimaryTerm(l.at.term).Do(ctx)
+}
