@@ -19,6 +19,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/internal/blob"
 	"github.com/tidemark-desk/tidemark/internal/web"
+	"github.com/tidemark-desk/tidemark/projections/search/elastic"
 )
 
 // config is everything that serve can be told: defaults, then the file of --config, then TIDEMARK_…, then flags.
@@ -28,7 +29,9 @@ type config struct {
 	Listen    string        `help:"Address of the HTTP server." default:"127.0.0.1:8080" env:"TIDEMARK_LISTEN"`
 	NATS      string        `name:"nats" help:"NATS server or cluster that holds the log; without it one runs inside this process." env:"TIDEMARK_NATS" placeholder:"URL"`
 	Postgres  string        `help:"PostgreSQL for the read models; without it a private one is started in the data directory." env:"TIDEMARK_POSTGRES" placeholder:"URL"`
-	Search    string        `help:"Search engine: a directory for the embedded index (default DIR/search)." env:"TIDEMARK_SEARCH" placeholder:"URL"`
+	Search    string        `help:"Search engine: a directory for the embedded index (default DIR/search), or http(s)://USER:PASSWORD@HOST:PORT/INDEX of Elasticsearch 7 or OpenSearch." env:"TIDEMARK_SEARCH" placeholder:"URL"`
+	SearchKey string        `name:"search-api-key" help:"API key for Elasticsearch, instead of a user." env:"TIDEMARK_SEARCH_API_KEY" placeholder:"KEY"`
+	SearchCA  string        `name:"search-ca" help:"File with the certificates that the search engine's is signed with." env:"TIDEMARK_SEARCH_CA" placeholder:"FILE"`
 	Files     string        `name:"attachments" help:"Where files of messages are kept: a directory (default DIR/attachments), or s3://BUCKET/PREFIX?endpoint=URL&region=NAME." env:"TIDEMARK_ATTACHMENTS" placeholder:"URL"`
 	Partition int           `name:"partitions" help:"Partitions of a new log, 4 unless said; an existing log keeps its own." env:"TIDEMARK_PARTITIONS"`
 	Replicas  int           `help:"Copies of a new log in a NATS cluster: 1, 3 or 5." env:"TIDEMARK_REPLICAS"`
@@ -86,8 +89,12 @@ func (c config) Validate() error {
 			bad("postgres: not a URL such as postgres://user@127.0.0.1:5432/tidemark")
 		}
 	}
-	if strings.Contains(c.Search, "://") && !strings.HasPrefix(c.Search, "file://") {
-		bad("search: only the embedded index is known to this version: give a directory, or leave it out")
+	if remote := strings.Contains(c.Search, "://") && !strings.HasPrefix(c.Search, "file://"); remote {
+		if _, err := elastic.ParseURL(c.Search, c.SearchCA); err != nil {
+			bad("search: %w", err)
+		}
+	} else if c.SearchKey != "" || c.SearchCA != "" {
+		bad("search-api-key, search-ca: the embedded index needs neither: give --search https://HOST:PORT too")
 	}
 	if err := blob.Check(c.Files); err != nil {
 		bad("attachments: %w", err)
@@ -196,7 +203,9 @@ func (c *configCommand) Run(p *printer) error {
 		{"listen", s.Listen},
 		{"nats", redactServers(s.NATS)},
 		{"postgres", redact(s.Postgres)},
-		{"search", s.Search},
+		{"search", redact(s.Search)},
+		{"search-api-key", secret(s.SearchKey)},
+		{"search-ca", s.SearchCA},
 		{"attachments", s.Files},
 		{"partitions", strconv.Itoa(s.Partition)},
 		{"replicas", strconv.Itoa(s.Replicas)},

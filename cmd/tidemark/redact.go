@@ -43,3 +43,11 @@ func redact(s string) string {
 	u.RawQuery = strings.Join(query, "&")
 	return u.Redacted()
 }
+
+// secret tells whether a secret is set, and nothing else of it.
+func secret(s string) string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}

@@ -38,6 +38,7 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/migrations"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/bleve"
+	"github.com/tidemark-desk/tidemark/projections/search/elastic"
 	"github.com/tidemark-desk/tidemark/projections/surveys"
 	"github.com/tidemark-desk/tidemark/projections/timeline"
 	"github.com/tidemark-desk/tidemark/services/api"
@@ -325,15 +326,12 @@ func (d *desk) wireSurvey(*http.ServeMux) error {
 }
 
 func (d *desk) wireSearchIndexer(*http.ServeMux) error {
-	dir := strings.TrimPrefix(d.Search, "file://")
-	if dir == "" {
-		dir = filepath.Join(d.Data, "search")
+	open, err := d.searchEngine()
+	if err != nil {
+		return err
 	}
 	s := searchindexer.New(searchindexer.Deps{
-		Log: d.log, Conn: d.log.Conn(),
-		Open: func(ctx context.Context) (search.Engine, error) {
-			return bleve.Open(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions(), History: d.log})
-		},
+		Log: d.log, Conn: d.log.Conn(), Open: open,
 		Logger: d.logger.With("part", "search-indexer"), Registerer: d.registry, Pace: d.pace,
 	})
 	d.group.Go("search-indexer", s.Run)
@@ -348,6 +346,24 @@ func (d *desk) wireSearchIndexer(*http.ServeMux) error {
 		return unhealthy(status.Partitions)
 	}})
 	return nil
+}
+
+// searchEngine is how the configured engine is opened.
+func (d *desk) searchEngine() (func(context.Context) (search.Engine, error), error) {
+	if dir, local := strings.CutPrefix(d.Search, "file://"); local || !strings.Contains(d.Search, "://") {
+		if dir == "" {
+			dir = filepath.Join(d.Data, "search")
+		}
+		return func(ctx context.Context) (search.Engine, error) {
+			return bleve.Open(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions(), History: d.log})
+		}, nil
+	}
+	c, err := elastic.ParseURL(d.Search, d.SearchCA)
+	if err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	c.APIKey, c.Incarnation, c.Partitions, c.History = d.SearchKey, d.log.Incarnation(), d.log.Partitions(), d.log
+	return func(ctx context.Context) (search.Engine, error) { return elastic.Open(ctx, c) }, nil
 }
 
 func (d *desk) wireChat(mux *http.ServeMux) error {

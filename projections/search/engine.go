@@ -19,6 +19,8 @@ type Engine interface {
 	Run(ctx context.Context) error
 	// Refresh returns once everything that was committed before is found by searches.
 	Refresh(ctx context.Context) error
+	// RefreshInterval is how often Refresh is worth its price; zero: what is committed is found at once.
+	RefreshInterval() time.Duration
 	// Search answers with conversations of q.Org only. What it finds may lag; it never blocks on indexing.
 	Search(ctx context.Context, q Query) (Result, error)
 	// Count tells how much of an org is in the index, by channel and window.

@@ -92,8 +92,9 @@ func (a *answers) await(ctx context.Context, p events.Position) error {
 // passed: progress over events that mean nothing here need not be committed, but the runner knows of it.
 func (a *answers) passed(p events.Position) bool {
 	for _, s := range a.runner.Status() {
-		if s.Partition == p.Partition && s.Phase == projections.PhaseRunning {
-			return s.Progress.Applied(p.Sequence)
+		if s.Partition == p.Partition && s.Phase == projections.PhaseRunning && s.Progress.Applied(p.Sequence) {
+			_, clean := a.tracker.checkpoint(s.Partition)
+			return clean
 		}
 	}
 	return false
@@ -110,7 +111,10 @@ func (a *answers) asOf() projections.AsOf {
 	head, at := a.deps.Log.Head(), a.deps.Log.HeadTime() // before the partitions' own ends, which may only be later
 	out := projections.AsOf{Position: events.Position{Incarnation: a.deps.Log.Incarnation(), Sequence: head}, Time: at}
 	for _, s := range a.runner.Status() {
-		checkpoint := max(s.Progress.Checkpoint, a.tracker.checkpoint(s.Partition))
+		checkpoint, clean := a.tracker.checkpoint(s.Partition)
+		if clean {
+			checkpoint = max(checkpoint, s.Progress.Checkpoint)
+		}
 		if checkpoint >= a.deps.Log.HeadOf(s.Partition) {
 			continue // what follows is not this partition's
 		}

@@ -101,6 +101,8 @@ func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 	s.mu.Unlock()
 	a := &answers{deps: s.deps, engine: engine, tracker: tracker, runner: runner, service: s}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return engine.Run(ctx) })
+	group.Go(func() error { return tracker.refreshing(ctx, engine) })
 	group.Go(func() error { return runner.Run(ctx) })
 	group.Go(func() error { return listen(ctx, s.deps.Conn, s.deps.Workers, a.handlers()) })
 	s.enter(StateRunning, nil)

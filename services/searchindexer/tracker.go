@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
 // tracker stands between the runner and the engine. It tells those who wait for a position when it is there, and
@@ -17,14 +19,22 @@ import (
 type tracker struct {
 	projections.Sink
 
-	mu     sync.Mutex
-	states map[int]projections.State
-	asked  map[string]projections.Request // by parked key
-	moved  chan struct{}                  // closed when a state changes
+	came chan struct{} // something was committed that searches may not find yet
+
+	mu      sync.Mutex
+	pending map[int]projections.State // committed
+	commits uint64                    // how many there were
+	shown   uint64                    // how many of them searches find
+	states  map[int]projections.State // and found by searches
+	asked   map[string]projections.Request // by parked key
+	moved   chan struct{}                  // closed when a state changes
 }
 
 func newTracker(sink projections.Sink) *tracker {
-	return &tracker{Sink: sink, states: map[int]projections.State{}, asked: map[string]projections.Request{}, moved: make(chan struct{})}
+	return &tracker{
+		Sink: sink, came: make(chan struct{}, 1), pending: map[int]projections.State{}, states: map[int]projections.State{},
+		asked: map[string]projections.Request{}, moved: make(chan struct{}),
+	}
 }
 
 func (t *tracker) Open(ctx context.Context, partition int) (projections.Session, error) {
@@ -32,17 +42,50 @@ func (t *tracker) Open(ctx context.Context, partition int) (projections.Session,
 	if err != nil {
 		return nil, err
 	}
-	t.note(partition, session.State())
+	t.committed(partition, session.State())
 	return &trackedSession{Session: session, tracker: t, partition: partition}, nil
 }
 
-func (t *tracker) note(partition int, s projections.State) {
+// committed notes a state that searches will show with the next refresh.
+func (t *tracker) committed(partition int, s projections.State) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.Parked = maps.Clone(s.Parked)
-	t.states[partition] = s
-	close(t.moved)
-	t.moved = make(chan struct{})
+	t.pending[partition] = s
+	t.commits++
+	select {
+	case t.came <- struct{}{}:
+	default: // told already
+	}
+}
+
+// refreshing has the engine show what was committed, until ctx ends. An engine that is away is asked again.
+func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.came:
+		}
+		t.mu.Lock()
+		now, commits := maps.Clone(t.pending), t.commits
+		t.mu.Unlock()
+		if err := engine.Refresh(ctx); err != nil {
+			select {
+			case t.came <- struct{}{}:
+			default:
+			}
+			wait(ctx, max(engine.RefreshInterval(), time.Second))
+			continue
+		}
+		t.mu.Lock()
+		maps.Copy(t.states, now)
+		t.shown = commits
+		close(t.moved)
+		t.moved = make(chan struct{})
+		t.mu.Unlock()
+		wait(ctx, engine.RefreshInterval())
+	}
 }
 
 // applied tells whether a position is in the index, and if not, what to wait for.
@@ -53,18 +96,18 @@ func (t *tracker) applied(partition int, sequence uint64) (bool, <-chan struct{}
 	return known && s.Progress.Applied(sequence), t.moved
 }
 
-// checkpoint is how far a partition has been committed; the runner's own status follows a moment later.
-func (t *tracker) checkpoint(partition int) uint64 {
+// checkpoint is how far searches find what a partition committed. clean: they find all that any has.
+func (t *tracker) checkpoint(partition int) (sequence uint64, clean bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.states[partition].Progress.Checkpoint
+	return t.states[partition].Progress.Checkpoint, t.shown == t.commits
 }
 
 func (t *tracker) parked() []projections.Parked {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list := []projections.Parked{}
-	for _, s := range t.states {
+	for _, s := range t.pending {
 		for key, p := range s.Parked {
 			p.Asked = t.asked[key].Ask
 			list = append(list, p)
@@ -80,7 +123,7 @@ func (t *tracker) parked() []projections.Parked {
 func (t *tracker) ask(r projections.Request) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range t.states {
+	for _, s := range t.pending {
 		p, parked := s.Parked[r.Key]
 		switch {
 		case parked && p.Sequence == r.Sequence:
@@ -98,7 +141,7 @@ func (t *tracker) requests(partition int) []projections.Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var list []projections.Request
-	for key := range t.states[partition].Parked {
+	for key := range t.pending[partition].Parked {
 		if r, asked := t.asked[key]; asked {
 			list = append(list, r)
 		}
@@ -129,7 +172,7 @@ func (s *trackedSession) Commit(ctx context.Context, c projections.Commit) error
 		return err
 	}
 	s.tracker.done(c)
-	s.tracker.note(s.partition, s.State())
+	s.tracker.committed(s.partition, s.State())
 	return nil
 }
 

@@ -223,6 +223,9 @@ func (e *Engine) Run(ctx context.Context) error {
 // Refresh has nothing to do: what is committed is found.
 func (e *Engine) Refresh(context.Context) error { return nil }
 
+// RefreshInterval is none.
+func (e *Engine) RefreshInterval() time.Duration { return 0 }
+
 // Close gives the index up, once what was committed is on disk.
 func (e *Engine) Close() error {
 	// Without a flush the last moment would be indexed again at the next start; a disk that does not answer may have that.

@@ -211,6 +211,9 @@ func (e *Engine) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// RefreshInterval is the engine's own usual one.
+func (e *Engine) RefreshInterval() time.Duration { return time.Second }
+
 // Run keeps the index for this process, and returns when it is somebody else's, or ctx ends.
 func (e *Engine) Run(ctx context.Context) error { return e.lease.keep(ctx) }
 
