@@ -97,9 +97,9 @@ func newLedgerBench(t *testing.T, models ...string) *ledgerBench {
 }
 
 func (b *ledgerBench) runIndex() {
-	engine, err := bleve.Open(b.t.Context(), bleve.Config{
-		Dir: filepath.Join(b.t.TempDir(), "search"), Incarnation: b.log.Incarnation(), Partitions: b.log.Partitions(), History: b.log,
-	})
+	engine, err := bleve.OpenIndexes(b.t.Context(), bleve.Config{
+		Dir: filepath.Join(b.t.TempDir(), "search"), Incarnation: b.log.Incarnation(), Partitions: b.log.Partitions(),
+	}, b.log, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -355,15 +355,17 @@ func (d *desk) searchEngine() (func(context.Context) (search.Engine, error), err
 			dir = filepath.Join(d.Data, "search")
 		}
 		return func(ctx context.Context) (search.Engine, error) {
-			return bleve.Open(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions(), History: d.log})
+			return bleve.OpenIndexes(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions()}, d.log, d.logger)
 		}, nil
 	}
 	c, err := elastic.ParseURL(d.Search, d.SearchCA)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	c.APIKey, c.Incarnation, c.Partitions, c.History = d.SearchKey, d.log.Incarnation(), d.log.Partitions(), d.log
-	return func(ctx context.Context) (search.Engine, error) { return elastic.Open(ctx, c) }, nil
+	c.APIKey, c.Incarnation, c.Partitions = d.SearchKey, d.log.Incarnation(), d.log.Partitions()
+	return func(ctx context.Context) (search.Engine, error) {
+		return elastic.OpenIndexes(ctx, c, d.log, d.logger)
+	}, nil
 }
 
 func (d *desk) wireChat(mux *http.ServeMux) error {

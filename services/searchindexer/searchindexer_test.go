@@ -42,11 +42,7 @@ func setup(t *testing.T) *bundle {
 	t.Cleanup(func() { _ = log.Close() })
 	b := &bundle{log: log, dir: filepath.Join(t.TempDir(), "search"), client: &search.Client{Conn: log.Conn()}}
 	b.open = func(ctx context.Context) (search.Engine, error) {
-		e, err := bleve.Open(ctx, bleve.Config{Dir: b.dir, Incarnation: log.Incarnation(), Partitions: log.Partitions(), History: log})
-		if err != nil {
-			return nil, err
-		}
-		return e, nil
+		return bleve.OpenIndexes(ctx, bleve.Config{Dir: b.dir, Incarnation: log.Incarnation(), Partitions: log.Partitions()}, log, slog.New(slog.DiscardHandler))
 	}
 	return b
 }
@@ -258,7 +254,7 @@ func TestDamagedThenMended(t *testing.T) {
 	}
 	until(t, ask)
 	stop()
-	if err := os.WriteFile(filepath.Join(b.dir, "index", "index_meta.json"), []byte("no"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(b.dir, "v1", "index_meta.json"), []byte("no"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, _ := b.start(t)

@@ -22,10 +22,10 @@ type tracker struct {
 	came chan struct{} // something was committed that searches may not find yet
 
 	mu      sync.Mutex
-	pending map[int]projections.State // committed
-	commits uint64                    // how many there were
-	shown   uint64                    // how many of them searches find
-	states  map[int]projections.State // and found by searches
+	pending map[int]projections.State      // committed
+	commits uint64                         // how many there were
+	shown   uint64                         // how many of them searches find
+	states  map[int]projections.State      // and found by searches
 	asked   map[string]projections.Request // by parked key
 	moved   chan struct{}                  // closed when a state changes
 }

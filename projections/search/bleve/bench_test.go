@@ -1,7 +1,9 @@
 package bleve
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -13,12 +15,14 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/indexes"
 	"github.com/tidemark-desk/tidemark/projections/search/searchtest"
 )
 
-func openFor(tb testing.TB, log search.History) *Engine {
+func openFor(tb testing.TB, log search.History) *indexes.Set {
 	tb.Helper()
-	e, err := Open(tb.Context(), Config{Dir: tb.TempDir(), Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions, History: log})
+	c := Config{Dir: tb.TempDir(), Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions}
+	e, err := OpenIndexes(tb.Context(), c, log, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -42,7 +46,7 @@ func everyPartition(tb testing.TB, fn func(partition int) error) {
 	wg.Wait()
 }
 
-func fill(tb testing.TB, e *Engine, log *searchtest.Log) {
+func fill(tb testing.TB, e *indexes.Set, log *searchtest.Log) {
 	tb.Helper()
 	everyPartition(tb, func(p int) error {
 		s, err := e.Open(tb.Context(), p)
@@ -86,7 +90,7 @@ func BenchmarkRawBatches(b *testing.B) {
 	}
 	per := batchEvents * len(talks) / len(slices.Concat(log.Of(0, 0), log.Of(1, 0), log.Of(2, 0), log.Of(3, 0)))
 	for b.Loop() {
-		e := openFor(b, log)
+		store, e := rawIndex(b)
 		everyPartition(b, func(p int) error {
 			for docs := range slices.Chunk(of[p], per) {
 				batch := e.index.NewBatch()
@@ -99,11 +103,23 @@ func BenchmarkRawBatches(b *testing.B) {
 			}
 			return nil
 		})
-		if err := e.Close(); err != nil {
+		if err := errors.Join(e.Close(), store.Close()); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(len(talks)*b.N)/b.Elapsed().Seconds(), "conversations/s")
+}
+
+func rawIndex(b *testing.B) (*Store, *Engine) {
+	b.Helper()
+	store, err := Open(Config{Dir: b.TempDir(), Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := store.Create(b.Context(), 1, search.RoleServing); err != nil {
+		b.Fatal(err)
+	}
+	return store, store.open[1]
 }
 
 func add(batch *blevesearch.Batch, docs []*search.Document) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/bleve"
+	"github.com/tidemark-desk/tidemark/projections/search/indexes"
 	"github.com/tidemark-desk/tidemark/projections/search/searchtest"
 )
 
@@ -14,15 +15,19 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker"))
 }
 
-func open(tb testing.TB, dir string, history search.History) *bleve.Engine {
+// engine is the indexes of a directory.
+type engine struct {
+	*indexes.Set
+	store *bleve.Store
+}
+
+func open(tb testing.TB, dir string, history search.History) engine {
 	tb.Helper()
-	e, err := bleve.Open(tb.Context(), bleve.Config{
-		Dir: dir, Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions, History: history,
-	})
+	store, err := bleve.Open(config(dir))
 	if err != nil {
 		tb.Fatalf("open the index: %v", err)
 	}
-	return e
+	return engine{searchtest.Open(tb, store, history), store}
 }
 
 func TestConformance(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/bleve"
+	"github.com/tidemark-desk/tidemark/projections/search/indexes"
 	"github.com/tidemark-desk/tidemark/projections/search/searchtest"
 )
 
@@ -55,7 +57,7 @@ func TestCrashChild(t *testing.T) {
 			if e.Sequence%7 != 0 {
 				continue
 			}
-			if err := engine.Flush(t.Context()); err != nil {
+			if err := engine.store.Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			fmt.Fprintf(os.Stdout, "flushed %d %d\n", partition, e.Sequence)
@@ -146,7 +148,7 @@ func TestHeld(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := open(t, dir, &searchtest.Log{})
-	_, err := bleve.Open(t.Context(), config(dir))
+	_, err := bleve.Open(config(dir))
 	if !errors.Is(err, projections.ErrHeld) {
 		t.Errorf("a second opener: %v", err)
 	}
@@ -160,7 +162,13 @@ func TestHeld(t *testing.T) {
 }
 
 func config(dir string) bleve.Config {
-	return bleve.Config{Dir: dir, Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions, History: &searchtest.Log{}}
+	return bleve.Config{Dir: dir, Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions}
+}
+
+// reopen opens what may be damaged.
+func reopen(t *testing.T, c bleve.Config, log search.History) (*indexes.Set, error) {
+	t.Helper()
+	return bleve.OpenIndexes(t.Context(), c, log, slog.New(slog.DiscardHandler))
 }
 
 func TestDamaged(t *testing.T) {
@@ -168,7 +176,7 @@ func TestDamaged(t *testing.T) {
 	damage := func(pattern string, how func(t *testing.T, path string)) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
 			t.Helper()
-			paths, err := filepath.Glob(filepath.Join(dir, "index", pattern))
+			paths, err := filepath.Glob(filepath.Join(dir, "v1", pattern))
 			if err != nil || len(paths) == 0 {
 				t.Fatalf("%s: %v, %v", pattern, paths, err)
 			}
@@ -229,7 +237,7 @@ func TestDamaged(t *testing.T) {
 			test.damage(t, dir)
 			c := config(dir)
 			test.change(&c)
-			damaged, err := bleve.Open(t.Context(), c)
+			damaged, err := reopen(t, c, log)
 			if err == nil && test.either { // an older snapshot stood in: it is whole, progress included, and goes on from there
 				log.Drive(t.Context(), t, damaged, 10)
 				if doc, err := damaged.Document(t.Context(), "org", "one"); err != nil || doc == nil {
@@ -248,7 +256,7 @@ func TestDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.change(&c)
-			again, err := bleve.Open(t.Context(), c)
+			again, err := reopen(t, c, log)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +270,7 @@ func TestDamaged(t *testing.T) {
 func TestHalfMade(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "index.new", "store"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "v1.new", "store"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	engine := open(t, dir, &searchtest.Log{}) // killed while it was made the first time

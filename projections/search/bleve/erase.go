@@ -29,8 +29,8 @@ func mark(batch *blevesearch.Batch, m search.Mark) error {
 	return nil
 }
 
-// loadPeople reads the marks.
-func (e *Engine) loadPeople(ctx context.Context) (search.People, error) {
+// People reads the marks.
+func (e *Engine) People(ctx context.Context) (search.People, error) {
 	p := search.NewPeople()
 	for _, kind := range []string{kindErased, kindMerged} {
 		marks := blevesearch.NewSearchRequestOptions(exactly(fieldKind, kind), 1<<20, 0, false)

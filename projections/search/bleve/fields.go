@@ -1,11 +1,16 @@
 package bleve
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	blevesearch "github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/document"
 	index "github.com/blevesearch/bleve_index_api"
 
@@ -15,7 +20,7 @@ import (
 
 // The fields of a document. Those that search.Fields names are written under their own names.
 const (
-	fieldKind    = "kind"    // conversation, or the mark of a customer who was erased or merged
+	fieldKind    = "kind"    // conversation, the stub of one that is gone, or the mark of a customer who was erased or merged
 	fieldOrg     = "org"     // every query is confined by it
 	fieldSubject = "subject" // text
 	fieldText    = "text"    // text, one value per message
@@ -28,6 +33,7 @@ const (
 
 const (
 	kindConversation = "conversation"
+	kindGone         = "gone"
 	kindErased       = "erased"
 	kindMerged       = "merged"
 )
@@ -89,10 +95,13 @@ func encode(d *search.Document) (*document.Document, error) {
 	for i, n := range d.Notes {
 		text(fieldNotes, []uint64{uint64(i)}, n.Text)
 	}
-	for name, t := range map[string]time.Time{fieldCreated: d.Created, fieldUpdated: d.Updated} {
-		f, err := document.NewDateTimeFieldWithIndexingOptions(name, nil, representable(t), time.RFC3339Nano, timeOptions)
+	for _, at := range []struct {
+		name string
+		time time.Time
+	}{{fieldCreated, d.Created}, {fieldUpdated, d.Updated}} {
+		f, err := document.NewDateTimeFieldWithIndexingOptions(at.name, nil, representable(at.time), time.RFC3339Nano, timeOptions)
 		if err != nil {
-			return nil, fmt.Errorf("encode %s of document %s: %w", name, d.ID, err)
+			return nil, fmt.Errorf("encode %s of document %s: %w", at.name, d.ID, err)
 		}
 		out.AddField(f)
 	}
@@ -111,15 +120,61 @@ func representable(t time.Time) time.Time {
 	return t
 }
 
+// stub stands where nothing may be found any more, so that who is late does not write there again.
+func stub(batch *blevesearch.Batch, g search.Gone) error {
+	source, err := json.Marshal(kept{Document: search.Document{ID: g.ID, Org: g.Org, Position: g.Position}, Gone: true})
+	if err != nil {
+		return fmt.Errorf("encode the stub of %s: %w", g.ID, err)
+	}
+	out := document.NewDocument(docID(g.Org, g.ID))
+	out.AddField(document.NewTextFieldCustom(fieldKind, nil, []byte(kindGone), exactOptions, nil))
+	out.AddField(document.NewTextFieldCustom(fieldSource, nil, source, sourceOptions, nil))
+	if err := batch.IndexAdvanced(out); err != nil {
+		return fmt.Errorf("add the stub of %s: %w", g.ID, err)
+	}
+	return nil
+}
+
+// kept is a stored document, or a stub.
+type kept struct {
+	search.Document
+	Gone bool `json:"gone,omitempty"`
+}
+
 func decode(source []byte) (*search.Document, error) {
-	var d search.Document
+	var d kept
 	if err := json.Unmarshal(source, &d); err != nil {
 		return nil, fmt.Errorf("%w: a stored document does not decode: %w", search.ErrCorrupt, err)
 	}
-	return &d, nil
+	d.Erased = d.Gone
+	return &d.Document, nil
 }
 
-// stored reads a document by its place; nil when there is none.
+// Fingerprint is of how this version cuts and lays out documents: when it changes, a rebuild is due. It is taken of what
+// becomes of a document that has everything, and so follows every change by itself.
+func Fingerprint() string {
+	d := search.Document{
+		ID: "id", Org: "org", Customer: "customer", Channel: "chat", Status: "open", Priority: "normal", Queue: "queue", Assignee: "agent",
+		Subject: "Déjà vu: résumés’ printing, naïve", Tags: []string{"Tag"}, Created: time.Unix(1, 0).UTC(), Updated: time.Unix(2, 0).UTC(),
+		Messages: []search.Message{{ID: "m", From: "customer", Text: "Anna's e-mail anna.smith@example.com, order ORD-12345-X, 東京タワー ２０２４ 한국어 running"}},
+		Notes:    []search.Message{{ID: "n", From: "agent", Text: "https://example.com/a/b?c=d +49 30 123456"}},
+	}
+	h := sha256.New()
+	_, _ = fmt.Fprintln(h, search.Format)
+	if out, err := encode(&d); err == nil {
+		for _, f := range out.Fields {
+			f.Analyze()
+			_, _ = fmt.Fprintln(h, f.Name(), f.Options(), f.ArrayPositions(), len(f.Value()))
+			terms := f.AnalyzedTokenFrequencies()
+			for _, term := range slices.Sorted(maps.Keys(terms)) {
+				_, _ = fmt.Fprintln(h, term, terms[term].Frequency())
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// stored reads a document by its place, or the stub that stands there, which is Erased; nil when there is neither.
 func stored(r index.IndexReader, id string) (*search.Document, error) {
 	doc, err := r.Document(id)
 	if err != nil {

@@ -80,7 +80,7 @@ func (e *Engine) describe(ctx context.Context, q search.Query, c compiled, page 
 		switch {
 		case err != nil:
 			return search.Result{}, err
-		case doc == nil:
+		case doc == nil || doc.Erased:
 			continue // taken out a moment ago
 		case doc.Org != q.Org:
 			return search.Result{}, errConfined

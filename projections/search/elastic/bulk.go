@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	es "github.com/olivere/elastic/v7"
@@ -18,6 +19,7 @@ const pieceBytes = 4 << 20
 
 // bulk gathers documents into the bodies of requests.
 type bulk struct {
+	fields map[string]json.RawMessage // that the index can hold; nil: all
 	pieces []*bytes.Buffer
 }
 
@@ -32,7 +34,7 @@ func (b *bulk) add(at string, version uint64, d document) error {
 	if err != nil {
 		return fmt.Errorf("encode document %s: %w", at, err)
 	}
-	body, err := json.Marshal(d)
+	body, err := b.shape(d)
 	if err != nil {
 		return fmt.Errorf("encode document %s: %w", at, err)
 	}
@@ -45,6 +47,20 @@ func (b *bulk) add(at string, version uint64, d document) error {
 		last.WriteByte('\n')
 	}
 	return nil
+}
+
+// shape leaves out what an index of another version has no place for.
+func (b *bulk) shape(d document) ([]byte, error) {
+	body, err := json.Marshal(d)
+	if err != nil || b.fields == nil {
+		return body, err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(all, func(name string, _ json.RawMessage) bool { _, has := b.fields[name]; return !has })
+	return json.Marshal(all)
 }
 
 // write sends what was gathered. What is older than what is there is no error: it has been overtaken.

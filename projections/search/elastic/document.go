@@ -19,7 +19,8 @@ const (
 	kindErased       = "erased" // the mark that a customer was erased
 	kindMerged       = "merged" // the mark that a customer went on in another
 	kindState        = "state"  // of a partition
-	kindLease        = "lease"  // whose the index is
+	kindLease        = "lease"  // whose the indexes are
+	kindNote         = "note"   // something that is not searched for
 )
 
 // document is what the index is told. Texts are indexed and not kept: Kept has the document itself.
@@ -49,6 +50,8 @@ func place(org, id string) string          { return org + "/" + id }
 func erasedPlace(c search.Customer) string { return c.Org + "//" + c.ID }
 func mergedPlace(c search.Customer) string { return c.Org + "///" + c.ID }
 func statePlace(partition int) string      { return fmt.Sprintf("/state/%d", partition) }
+
+func notePlace(key string) string { return "/note/" + key }
 
 const leasePlace = "/lease"
 
@@ -90,8 +93,11 @@ func representable(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// have reads conversations by their places, also those that no refresh has shown to searches yet.
-func (e *Engine) have(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]*search.Document, error) {
+// Have reads conversations by their places, also those that no refresh has shown to searches yet.
+func (e *Engine) Have(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]*search.Document, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
 	get := e.client.MultiGet()
 	for _, a := range list {
 		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)))

@@ -1,23 +1,11 @@
-// Package elastic keeps the search index in Elasticsearch 7.10 to 7.17 or OpenSearch 1 and 2.
-//
-// A document is written with its position as external version, so that nothing ever goes back and repeating costs nothing.
-// The progress of a partition is written after its documents, with the sequence number that it had when it was read, so
-// that an owner who was replaced cannot write it. A crash in between repeats the last commit. Deleted documents leave
-// stubs, because the version of a document that is gone is forgotten after a minute, and a late write would bring it back.
-//
-// It must not be asked for anything that the log knows better; it reads the log only to fill gaps.
 package elastic
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"sync"
-	"time"
 
 	es "github.com/olivere/elastic/v7"
 
@@ -26,166 +14,25 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
-//go:embed index.json
-var indexBody []byte
-
-// Config of an engine.
-type Config struct {
-	URL                string
-	Username, Password string
-	APIKey             string
-	Client             *http.Client // nil: one of its own
-	Name               string       // of the alias; the indexes behind it are NAME-v1, NAME-v2 …
-	Incarnation        string       // of the log: an index of another one is refused
-	Partitions         int
-	History            search.History
-	Lease              time.Duration // after which an owner that says nothing is replaced; zero: 6 s
-}
-
-const (
-	usualLease     = 6 * time.Second
-	requestTimeout = 30 * time.Second
-)
-
-// Engine is an open index. All methods may be used concurrently; Close once nothing else runs.
+// Engine is an open index. All methods may be used concurrently.
 type Engine struct {
 	cfg    Config
 	client *es.Client
-	index  string // behind the alias
-	lease  *lease
+	index  string
+	fields map[string]json.RawMessage // what an index of another version can hold; nil: all
 
-	// erasing is held for writing by a commit that has news of what became of customers, for reading by all others, so
-	// that no document of an erased customer is written while they are looked for.
-	erasing sync.RWMutex
-	people  search.People
-
-	mu   sync.Mutex
-	held map[int]*session
+	mu    sync.Mutex
+	marks map[int]*mark // of the progress of partitions, as it was read or written last; nil: it is not there yet
 }
 
-var _ search.Engine = (*Engine)(nil)
-
-// Open opens the index behind the alias, or makes it. Errors: projections.ErrHeld while another process has it;
-// search.ErrFormat and ErrIncarnation, which say what to do.
-func Open(ctx context.Context, cfg Config) (*Engine, error) {
-	if cfg.Lease == 0 {
-		cfg.Lease = usualLease
-	}
-	if cfg.Client == nil {
-		cfg.Client = &http.Client{Timeout: requestTimeout}
-	}
-	options := []es.ClientOptionFunc{es.SetURL(cfg.URL), es.SetSniff(false), es.SetHealthcheck(false), es.SetHttpClient(cfg.Client)}
-	if cfg.Username != "" {
-		options = append(options, es.SetBasicAuth(cfg.Username, cfg.Password))
-	}
-	if cfg.APIKey != "" {
-		options = append(options, es.SetHeaders(http.Header{"Authorization": {"ApiKey " + cfg.APIKey}}))
-	}
-	client, err := es.NewClient(options...)
-	if err != nil {
-		return nil, fmt.Errorf("search engine at %s: %w", cfg.URL, err)
-	}
-	e := &Engine{cfg: cfg, client: client, held: map[int]*session{}}
-	if err := e.open(ctx); err != nil {
-		client.Stop()
-		return nil, err
-	}
-	return e, nil
-}
-
-func (e *Engine) open(ctx context.Context) error {
-	index, err := e.behindAlias(ctx)
-	if err != nil {
-		return err
-	}
-	e.index = index
-	if err := e.check(ctx); err != nil {
-		return err
-	}
-	if e.lease, err = e.acquire(ctx); err != nil {
-		return err
-	}
-	if err := e.Refresh(ctx); err != nil {
-		return err
-	}
-	e.people, err = e.loadPeople(ctx)
-	return err
-}
-
-// about is what an index says of itself.
-type about struct {
-	Format      int    `json:"format"`
-	Incarnation string `json:"incarnation"`
-	Partitions  int    `json:"partitions"`
-}
-
-// behindAlias finds the index that the alias leads to, and makes the first one when there is none.
-func (e *Engine) behindAlias(ctx context.Context) (string, error) {
-	for range 2 {
-		found, err := e.client.Aliases().Alias(e.cfg.Name).Do(ctx)
-		if err != nil && !es.IsNotFound(err) {
-			return "", e.away("find the search index", err)
-		}
-		if err == nil {
-			switch behind := found.IndicesByAlias(e.cfg.Name); len(behind) {
-			case 0:
-			case 1:
-				return behind[0], nil
-			default:
-				return "", fmt.Errorf("the alias %s leads to %d indexes %v: let it lead to one of them", e.cfg.Name, len(behind), behind)
-			}
-		}
-		if err := e.create(ctx, e.cfg.Name+"-v1"); err != nil {
-			return "", err
-		}
-	}
-	return "", fmt.Errorf("the search index %s-v1 is there, and the alias %s does not lead to it: add the alias, or remove the index; it is filled again from the log", e.cfg.Name, e.cfg.Name)
-}
-
-// create makes an index and the alias that leads to it, both or neither. One that is there already is left alone.
-func (e *Engine) create(ctx context.Context, name string) error {
-	var body map[string]any
-	if err := json.Unmarshal(indexBody, &body); err != nil {
-		return fmt.Errorf("read the mapping: %w", err)
-	}
-	mappings, _ := body["mappings"].(map[string]any)
-	mappings["_meta"] = about{Format: search.Format, Incarnation: e.cfg.Incarnation, Partitions: e.cfg.Partitions}
-	body["aliases"] = map[string]any{e.cfg.Name: struct{}{}}
-	_, err := e.client.CreateIndex(name).BodyJson(body).Do(ctx)
-	if err != nil && typeOf(err) != "resource_already_exists_exception" {
-		return e.away("make the search index "+name, err)
-	}
-	return nil
-}
-
-// check compares what the index says of itself.
-func (e *Engine) check(ctx context.Context) error {
-	got, err := e.client.GetMapping().Index(e.index).Do(ctx)
-	if err != nil {
-		return e.away("read the mapping of the search index", err)
-	}
-	raw, err := json.Marshal(got[e.index])
-	var is struct {
-		Mappings struct {
-			Meta about `json:"_meta"`
-		} `json:"mappings"`
-	}
-	if err = errors.Join(err, json.Unmarshal(raw, &is)); err != nil {
-		return e.rebuild(search.ErrCorrupt, "its mapping cannot be read: "+err.Error())
-	}
-	switch a := is.Mappings.Meta; {
-	case a.Format != search.Format:
-		return e.rebuild(search.ErrFormat, "format "+strconv.Itoa(a.Format)+", this version writes "+strconv.Itoa(search.Format))
-	case a.Incarnation != e.cfg.Incarnation || a.Partitions != e.cfg.Partitions:
-		return e.rebuild(search.ErrIncarnation, "made from log "+a.Incarnation+" with "+strconv.Itoa(a.Partitions)+" partitions")
-	}
-	return nil
-}
+var _ search.Index = (*Engine)(nil)
 
 // rebuild is an error that tells the operator what is wrong and what to do.
 func (e *Engine) rebuild(kind error, detail string) error {
 	return fmt.Errorf("%w: %s; nothing is lost: remove the index %s, and it is filled again from the log", kind, detail, e.index)
 }
+
+func (e *Engine) away(what string, err error) error { return away(what, err) }
 
 // Documents is the number of conversations in the index.
 func (e *Engine) Documents(ctx context.Context) (uint64, error) {
@@ -196,14 +43,7 @@ func (e *Engine) Documents(ctx context.Context) (uint64, error) {
 	return uint64(max(n, 0)), nil
 }
 
-// Document is one conversation as the index has it; nil when it has none.
-func (e *Engine) Document(ctx context.Context, org, id string) (*search.Document, error) {
-	a := events.Aggregate{Org: org, Kind: events.KindConversation, ID: id}
-	found, err := e.have(ctx, []events.Aggregate{a})
-	return found[a], err
-}
-
-// Refresh returns once everything that was committed before is found by searches.
+// Refresh returns once everything that was written before is found by searches.
 func (e *Engine) Refresh(ctx context.Context) error {
 	if _, err := e.client.Refresh(e.index).Do(ctx); err != nil {
 		return e.away("refresh the search index", err)
@@ -211,30 +51,172 @@ func (e *Engine) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// RefreshInterval is the engine's own usual one.
-func (e *Engine) RefreshInterval() time.Duration { return time.Second }
+// Close has nothing to do: the store has the connections.
+func (e *Engine) Close() error { return nil }
 
-// Run keeps the index for this process, and returns when it is somebody else's, or ctx ends.
-func (e *Engine) Run(ctx context.Context) error { return e.lease.keep(ctx) }
+// State reads the progress of a partition.
+func (e *Engine) State(ctx context.Context, partition int) (projections.State, error) {
+	s := projections.State{Ahead: map[string]uint64{}, Parked: map[string]projections.Parked{}}
+	got, err := e.get(ctx, statePlace(partition))
+	if err != nil {
+		return s, err
+	}
+	var at *mark
+	if got != nil {
+		var d document
+		if err := errors.Join(json.Unmarshal(got.Source, &d), json.Unmarshal(d.Kept, &s)); err != nil {
+			return s, e.rebuild(search.ErrCorrupt, "its progress does not decode")
+		}
+		now := markOf(got)
+		at = &now
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.marks[partition] = at
+	return s, nil
+}
 
-// Close gives the index up.
-func (e *Engine) Close() error {
-	bounded, cancel := context.WithTimeout(context.Background(), time.Second) //nolint:forbidigo // Close has no context, as io.Closer
-	defer cancel()
-	e.lease.release(bounded)
-	e.client.Stop()
+// Note keeps something beside the documents.
+func (e *Engine) Note(ctx context.Context, key string, value []byte) error {
+	body, err := json.Marshal(string(value))
+	if err != nil {
+		return fmt.Errorf("encode the note %s: %w", key, err)
+	}
+	var at *mark
+	got, err := e.get(ctx, notePlace(key))
+	if err != nil {
+		return err
+	}
+	if got != nil {
+		now := markOf(got)
+		at = &now
+	}
+	_, err = e.put(ctx, notePlace(key), document{Kind: kindNote, Kept: body}, at)
+	return err
+}
+
+// Noted reads what was noted.
+func (e *Engine) Noted(ctx context.Context, key string) ([]byte, error) {
+	got, err := e.get(ctx, notePlace(key))
+	if err != nil || got == nil {
+		return nil, err
+	}
+	var d document
+	var value string
+	if err := errors.Join(json.Unmarshal(got.Source, &d), json.Unmarshal(d.Kept, &value)); err != nil {
+		return nil, e.rebuild(search.ErrCorrupt, "the note "+key+" does not decode")
+	}
+	return []byte(value), nil
+}
+
+// get reads what stands at a place, also when no refresh has shown it to searches yet; nil when nothing does.
+func (e *Engine) get(ctx context.Context, place string) (*es.GetResult, error) {
+	res, err := e.client.MultiGet().Add(es.NewMultiGetItem().Index(e.index).Id(place)).Do(ctx)
+	switch {
+	case err != nil:
+		return nil, e.away("read "+place, err)
+	case len(res.Docs) != 1:
+		return nil, e.away("read "+place, errors.New("no answer"))
+	case res.Docs[0].Error != nil:
+		return nil, e.away("read "+place, fmt.Errorf("%s: %s", res.Docs[0].Error.Type, res.Docs[0].Error.Reason))
+	case !res.Docs[0].Found:
+		return nil, nil //nolint:nilnil // nothing there is an answer, not a failure
+	}
+	return res.Docs[0], nil
+}
+
+// Write writes documents, and then the progress. Whatever fails half way is repeated without harm.
+func (e *Engine) Write(ctx context.Context, b search.Batch) error {
+	if err := e.carryOut(ctx, b.Plan); err != nil {
+		return err
+	}
+	if b.Progress == nil {
+		return nil
+	}
+	kept, err := json.Marshal(b.Progress.State)
+	if err != nil {
+		return fmt.Errorf("encode the progress of search: %w", err)
+	}
+	partition := b.Progress.Partition
+	e.mu.Lock()
+	over := e.marks[partition]
+	e.mu.Unlock()
+	at, err := e.put(ctx, statePlace(partition), document{Kind: kindState, Kept: kept}, over)
+	if errors.Is(err, errConflict) {
+		return fmt.Errorf("%w: partition %d of the search index", projections.ErrFenced, partition)
+	}
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.marks[partition] = &at
 	return nil
 }
 
-// away is an error of the engine, which may be well again later.
-func (e *Engine) away(what string, err error) error {
-	return fmt.Errorf("%w: %s: %w", projections.ErrTransient, what, err)
+// carryOut writes what a plan says.
+func (e *Engine) carryOut(ctx context.Context, plan search.Plan) error {
+	w := bulk{fields: e.fields}
+	for _, m := range plan.Marks {
+		d, at := document{Kind: kindErased, Org: m.Org, ID: m.ID}, erasedPlace(m.Customer)
+		if m.Into != "" {
+			d, at = document{Kind: kindMerged, Org: m.Org, ID: m.ID, Into: m.Into}, mergedPlace(m.Customer)
+		}
+		if err := w.add(at, m.Position, d); err != nil {
+			return err
+		}
+	}
+	for _, doc := range plan.Put {
+		d, err := encode(doc)
+		if err != nil {
+			return err
+		}
+		if err := w.add(place(doc.Org, doc.ID), doc.Position, d); err != nil {
+			return err
+		}
+	}
+	for _, g := range plan.Gone {
+		if err := w.add(place(g.Org, g.ID), g.Position, document{Kind: kindGone, Org: g.Org, ID: g.ID}); err != nil {
+			return err
+		}
+	}
+	if err := e.write(ctx, &w); err != nil {
+		return err
+	}
+	for i, customer := range plan.Forget {
+		if i == 0 {
+			if err := e.Refresh(ctx); err != nil { // so that all of theirs are found
+				return err
+			}
+		}
+		if err := e.forget(ctx, customer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// typeOf is the engine's own name of an error; empty when it is none of its.
-func typeOf(err error) string {
-	if e, ok := errors.AsType[*es.Error](err); ok && e.Details != nil {
-		return e.Details.Type
+// Positions reads how far documents and stubs are.
+func (e *Engine) Positions(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]uint64, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
-	return ""
+	get := e.client.MultiGet()
+	for _, a := range list {
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)).FetchSource(es.NewFetchSourceContext(false)))
+	}
+	res, err := get.Do(ctx)
+	if err != nil {
+		return nil, e.away("read how far documents are", err)
+	}
+	out := make(map[events.Aggregate]uint64, len(list))
+	for i, got := range res.Docs {
+		switch {
+		case got.Error != nil:
+			return nil, e.away("read document "+got.Id, fmt.Errorf("%s: %s", got.Error.Type, got.Error.Reason))
+		case got.Found && got.Version != nil && *got.Version > 0:
+			out[list[i]] = uint64(*got.Version)
+		}
+	}
+	return out, nil
 }

@@ -110,14 +110,14 @@ func TestConformance(t *testing.T) {
 			url := p.start(t)
 			searchtest.Run(t, func(tb testing.TB, where string, log search.History) search.Engine {
 				tb.Helper()
-				e, err := elastic.Open(tb.Context(), elastic.Config{
-					URL: url, Name: name(where), Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions, History: log,
+				store, err := elastic.Open(tb.Context(), elastic.Config{
+					URL: url, Name: name(where), Incarnation: searchtest.Incarnation, Partitions: searchtest.Partitions,
 					Lease: 200 * time.Millisecond,
 				})
 				if err != nil {
 					tb.Fatalf("open the index: %v", err)
 				}
-				return e
+				return searchtest.Open(tb, store, log)
 			})
 		})
 	}

@@ -38,8 +38,8 @@ func (e *Engine) scan(ctx context.Context, q es.Query, fields []string, each fun
 	}
 }
 
-// loadPeople reads the marks.
-func (e *Engine) loadPeople(ctx context.Context) (search.People, error) {
+// People reads the marks.
+func (e *Engine) People(ctx context.Context) (search.People, error) {
 	p := search.NewPeople()
 	marks := es.NewTermsQuery("kind", kindErased, kindMerged)
 	err := e.scan(ctx, marks, []string{"org", "id", "into"}, func(h *es.SearchHit) error {
@@ -57,7 +57,7 @@ func (e *Engine) loadPeople(ctx context.Context) (search.People, error) {
 func (e *Engine) forget(ctx context.Context, c search.Customer) error {
 	theirs := es.NewBoolQuery().Filter(
 		es.NewTermQuery("kind", kindConversation), es.NewTermQuery("org", c.Org), es.NewTermQuery("customer", c.ID))
-	var w bulk
+	w := bulk{fields: e.fields}
 	err := e.scan(ctx, theirs, []string{"id"}, func(h *es.SearchHit) error {
 		var d document
 		if err := json.Unmarshal(h.Source, &d); err != nil {

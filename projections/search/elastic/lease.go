@@ -14,11 +14,11 @@ import (
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
-// lease says whose the index is. Its owner writes it again and again; whoever sees by their own clock that it has not
+// lease says whose the indexes are, in an index of its own. Its owner writes it again and again; whoever sees by their own clock that it has not
 // changed for its whole time takes it over. Clocks are not compared. It keeps two processes from taking turns; that none
 // of them spoils the work of the other is for versions and sequence numbers to see to.
 type lease struct {
-	engine *Engine
+	engine *Engine // of that index
 	owner  string
 	every  time.Duration
 
@@ -37,9 +37,20 @@ type leaseBody struct {
 
 var errLost = errors.New("the search index was taken over by another process")
 
-// acquire waits until the index is nobody's, as long as nobody says otherwise.
-func (e *Engine) acquire(ctx context.Context) (*lease, error) {
-	l := &lease{engine: e, owner: events.NewID(), every: e.cfg.Lease / 4}
+// leaseIndex has nothing to search for.
+const leaseIndex = `{"settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}}, "mappings": {"dynamic": false}}`
+
+// acquire waits until the indexes are nobody's, as long as nobody says otherwise.
+func (s *Store) acquire(ctx context.Context) (*lease, error) {
+	e := &Engine{cfg: s.cfg, client: s.client, index: s.cfg.Name + "-lease"}
+	_, err := s.client.CreateIndex(e.index).BodyString(leaseIndex).Do(ctx)
+	if err != nil && typeOf(err) != "resource_already_exists_exception" {
+		return nil, away("make the index "+e.index, err)
+	}
+	if _, err := s.client.ClusterHealth().Index(e.index).WaitForYellowStatus().Timeout("10s").Do(ctx); err != nil {
+		return nil, away("wait for the index "+e.index, err)
+	}
+	l := &lease{engine: e, owner: events.NewID(), every: s.cfg.Lease / 4}
 	first, found, err := l.look(ctx)
 	if err != nil {
 		return nil, err
@@ -62,23 +73,18 @@ func (e *Engine) acquire(ctx context.Context) (*lease, error) {
 		case !found:
 			return l, l.take(ctx, nil)
 		case now != first:
-			return nil, fmt.Errorf("search index %s: %w", e.index, projections.ErrHeld)
+			return nil, fmt.Errorf("search index %s: %w", s.cfg.Name, projections.ErrHeld)
 		}
 	}
 	return l, l.take(ctx, &first)
 }
 
 func (l *lease) look(ctx context.Context) (mark, bool, error) {
-	got, err := l.engine.client.MultiGet().Add(es.NewMultiGetItem().Index(l.engine.index).Id(leasePlace)).Do(ctx)
-	switch {
-	case err != nil:
-		return mark{}, false, l.engine.away("read whose the search index is", err)
-	case len(got.Docs) != 1 || got.Docs[0].Error != nil:
-		return mark{}, false, l.engine.away("read whose the search index is", errors.New("no answer"))
-	case !got.Docs[0].Found:
-		return mark{}, false, nil
+	got, err := l.engine.get(ctx, leasePlace)
+	if err != nil || got == nil {
+		return mark{}, false, err
 	}
-	return markOf(got.Docs[0]), true, nil
+	return markOf(got), true, nil
 }
 
 func markOf(d *es.GetResult) mark {
@@ -94,13 +100,13 @@ func markOf(d *es.GetResult) mark {
 
 // take writes the lease over what was there; nil: nothing. Somebody who was faster has it.
 func (l *lease) take(ctx context.Context, over *mark) error {
-	body, err := json.Marshal(leaseBody{Owner: l.owner, Beat: uint64(time.Now().UnixNano())}) //nolint:gosec // after 1970
+	body, err := json.Marshal(leaseBody{Owner: l.owner, Beat: uint64(time.Now().UnixNano())})
 	if err != nil {
 		return fmt.Errorf("write whose the search index is: %w", err)
 	}
 	at, err := l.engine.put(ctx, leasePlace, document{Kind: kindLease, Kept: body}, over)
 	if errors.Is(err, errConflict) {
-		return fmt.Errorf("search index %s: %w", l.engine.index, projections.ErrHeld)
+		return fmt.Errorf("search index %s: %w", l.engine.cfg.Name, projections.ErrHeld)
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package searchtest
 
 import (
 	"errors"
+	"log/slog"
 	"reflect"
 	"sync"
 	"testing"
@@ -11,11 +12,22 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/indexes"
 )
 
 // Start opens an engine on a place that outlives it: the same place again finds what was committed. The caller of Start
 // closes the engine.
 type Start func(t testing.TB, place string, log search.History) search.Engine
+
+// Open opens the indexes of a store.
+func Open(tb testing.TB, store search.Store, log search.History) *indexes.Set {
+	tb.Helper()
+	set, err := indexes.Open(tb.Context(), store, log, Partitions, slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatalf("open the indexes: %v", err)
+	}
+	return set
+}
 
 // Run holds an engine to its contract. Whoever writes an engine runs it from a test.
 func Run(t *testing.T, start Start) {
