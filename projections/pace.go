@@ -2,6 +2,7 @@ package projections
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -158,5 +159,18 @@ func (t *turn) mine() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// Turn waits for a turn of work that is no projection's backlog, such as building an index anew; at orders those of its
+// group, the lower first. What is done in it should take as long as target says.
+func (p *Pace) Turn(ctx context.Context, group Group, at uint64) (target time.Duration, end func(), err error) {
+	t := p.ask(group, at)
+	select {
+	case <-t.granted:
+		return p.target(group), func() { p.end(t) }, nil
+	case <-ctx.Done():
+		p.end(t)
+		return 0, nil, ctx.Err()
 	}
 }

@@ -326,14 +326,13 @@ func (d *desk) wireSurvey(*http.ServeMux) error {
 }
 
 func (d *desk) wireSearchIndexer(*http.ServeMux) error {
-	open, err := d.searchEngine()
-	if err != nil {
+	deps := searchindexer.Deps{
+		Log: d.log, Conn: d.log.Conn(), Logger: d.logger.With("part", "search-indexer"), Registerer: d.registry, Pace: d.pace,
+	}
+	if err := d.searchEngine(&deps); err != nil {
 		return err
 	}
-	s := searchindexer.New(searchindexer.Deps{
-		Log: d.log, Conn: d.log.Conn(), Open: open,
-		Logger: d.logger.With("part", "search-indexer"), Registerer: d.registry, Pace: d.pace,
-	})
+	s := searchindexer.New(deps)
 	d.group.Go("search-indexer", s.Run)
 	d.checks = append(d.checks, web.Check{Name: "search-indexer", Err: func() error {
 		status := s.Status()
@@ -348,24 +347,26 @@ func (d *desk) wireSearchIndexer(*http.ServeMux) error {
 	return nil
 }
 
-// searchEngine is how the configured engine is opened.
-func (d *desk) searchEngine() (func(context.Context) (search.Engine, error), error) {
+// searchEngine says how the configured engine is opened.
+func (d *desk) searchEngine(deps *searchindexer.Deps) error {
 	if dir, local := strings.CutPrefix(d.Search, "file://"); local || !strings.Contains(d.Search, "://") {
 		if dir == "" {
 			dir = filepath.Join(d.Data, "search")
 		}
-		return func(ctx context.Context) (search.Engine, error) {
+		deps.Engine, deps.Fingerprint = "bleve", bleve.Fingerprint()
+		deps.Open = func(ctx context.Context) (search.Engine, error) {
 			return bleve.OpenIndexes(ctx, bleve.Config{Dir: dir, Incarnation: d.log.Incarnation(), Partitions: d.log.Partitions()}, d.log, d.logger)
-		}, nil
+		}
+		return nil
 	}
 	c, err := elastic.ParseURL(d.Search, d.SearchCA)
 	if err != nil {
-		return nil, fmt.Errorf("search: %w", err)
+		return fmt.Errorf("search: %w", err)
 	}
 	c.APIKey, c.Incarnation, c.Partitions = d.SearchKey, d.log.Incarnation(), d.log.Partitions()
-	return func(ctx context.Context) (search.Engine, error) {
-		return elastic.OpenIndexes(ctx, c, d.log, d.logger)
-	}, nil
+	deps.Engine, deps.Fingerprint = "elasticsearch", elastic.Fingerprint()
+	deps.Open = func(ctx context.Context) (search.Engine, error) { return elastic.OpenIndexes(ctx, c, d.log, d.logger) }
+	return nil
 }
 
 func (d *desk) wireChat(mux *http.ServeMux) error {

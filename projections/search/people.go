@@ -33,6 +33,18 @@ func NewPeople() People {
 // Marks is how many there are.
 func (p People) Marks() int { return len(p.into) + len(p.erased) }
 
+// List is all marks.
+func (p People) List() []Mark {
+	out := make([]Mark, 0, p.Marks())
+	for c := range p.erased {
+		out = append(out, Mark{Customer: c})
+	}
+	for c, into := range p.into {
+		out = append(out, Mark{Customer: c, Into: into.ID})
+	}
+	return out
+}
+
 // Add takes a mark in.
 func (p People) Add(m Mark) {
 	if m.Into == "" {

@@ -57,8 +57,8 @@ type IndexInfo struct {
 type Index interface {
 	// Have reads what the index has of conversations, also what searches do not find yet.
 	Have(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]*Document, error)
-	// Positions tells up to where the index has conversations, also those of which nothing may be found.
-	Positions(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]uint64, error)
+	// Places tells up to where the index has conversations, also those of which nothing may be found.
+	Places(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]Place, error)
 	// People reads the marks.
 	People(ctx context.Context) (People, error)
 	// State is the progress of a partition in this index.
@@ -77,7 +77,22 @@ type Index interface {
 	Search(ctx context.Context, q Query) (Result, error)
 	Count(ctx context.Context, c CountRequest) ([]Count, error)
 	Documents(ctx context.Context) (uint64, error)
+	// Scan hands over every conversation that searches find.
+	Scan(ctx context.Context, fn func(Scanned) error) error
 	Close() error
+}
+
+// Place is what an index has of a conversation.
+type Place struct {
+	Position uint64
+	Gone     bool // a stub
+}
+
+// Scanned is what a scan tells of a conversation.
+type Scanned struct {
+	Org, ID  string
+	Status   string
+	Position uint64
 }
 
 // Batch is what is written together. The progress is never there before the documents that it tells of.

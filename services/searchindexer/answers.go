@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/fault"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/rebuild"
 )
 
 const (
@@ -24,6 +25,7 @@ type answers struct {
 	tracker *tracker
 	runner  *projections.Runner
 	service *Service
+	job     *rebuild.Job // nil: the engine keeps one index
 }
 
 func (a *answers) handlers() map[string]handler {
@@ -34,7 +36,20 @@ func (a *answers) handlers() map[string]handler {
 		search.SubjectStatus: a.status,
 		search.SubjectParked: func(context.Context, []byte) (any, error) { return a.tracker.parked(), nil },
 		search.SubjectAsk:    a.ask,
+
+		search.SubjectRebuild: a.rebuild,
 	}
+}
+
+func (a *answers) rebuild(ctx context.Context, body []byte) (any, error) {
+	var r search.RebuildRequest
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, malformed(err)
+	}
+	if a.job == nil {
+		return nil, fault.New(fault.Invalid, "rebuild_unsupported", "this engine keeps one index")
+	}
+	return a.job.Ask(ctx, r)
 }
 
 func (a *answers) query(ctx context.Context, body []byte) (any, error) {

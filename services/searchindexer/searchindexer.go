@@ -21,6 +21,8 @@ import (
 
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/indexes"
+	"github.com/tidemark-desk/tidemark/projections/search/rebuild"
 )
 
 // Name of the projection.
@@ -36,6 +38,9 @@ type Deps struct {
 	Pace       *projections.Pace     // of the process; nil: one of its own
 	Limits     projections.Limits
 	Workers    int // searches at a time; default 16
+
+	Engine      string // its name, for people
+	Fingerprint string // of an index that this version makes
 }
 
 // Service indexes and answers.
@@ -101,6 +106,13 @@ func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 	s.mu.Unlock()
 	a := &answers{deps: s.deps, engine: engine, tracker: tracker, runner: runner, service: s}
 	group, ctx := errgroup.WithContext(ctx)
+	if set, ok := engine.(*indexes.Set); ok {
+		a.job = rebuild.New(rebuild.Config{
+			Set: set, Log: s.deps.Log, Logger: s.deps.Logger, Engine: s.deps.Engine, Fingerprint: s.deps.Fingerprint, Pace: s.deps.Pace,
+			Lag: func() float64 { return a.asOf().LagSeconds },
+		})
+		group.Go(func() error { return a.job.Run(ctx) })
+	}
 	group.Go(func() error { return engine.Run(ctx) })
 	group.Go(func() error { return tracker.refreshing(ctx, engine) })
 	group.Go(func() error { return runner.Run(ctx) })
@@ -119,7 +131,7 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 	status := func(context.Context, []byte) (any, error) { return s.Status(), nil }
 	if err := listen(ctx, s.deps.Conn, 1, map[string]handler{
 		search.SubjectQuery: down, search.SubjectCount: down, search.SubjectParked: down, search.SubjectAsk: down,
-		search.SubjectHave: down, search.SubjectStatus: status,
+		search.SubjectHave: down, search.SubjectRebuild: down, search.SubjectStatus: status,
 	}); err != nil {
 		s.deps.Logger.WarnContext(ctx, "search cannot be answered", "error", err)
 		wait(ctx, d)

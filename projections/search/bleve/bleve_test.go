@@ -34,6 +34,6 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	searchtest.Run(t, func(tb testing.TB, place string, log search.History) search.Engine {
 		tb.Helper()
-		return open(tb, place, log)
+		return open(tb, place, log).Set
 	})
 }

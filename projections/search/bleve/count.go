@@ -12,46 +12,68 @@ import (
 )
 
 // Count reads the stored documents of the org one by one: it is for accounts, not for every request.
-func (e *Engine) Count(ctx context.Context, c search.CountRequest) (_ []search.Count, err error) {
+func (e *Engine) Count(ctx context.Context, c search.CountRequest) ([]search.Count, error) {
 	all := []query.Query{exactly(fieldOrg, c.Org), exactly(fieldKind, kindConversation)}
 	if c.Channel != "" {
 		all = append(all, exactly("channel", c.Channel))
 	}
-	r, done, err := e.reader()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	s, err := query.NewConjunctionQuery(all).Searcher(ctx, r, e.index.Mapping(), bsearch.SearcherOptions{Score: "none"})
+	t := search.NewTally(c)
+	err := e.each(ctx, query.NewConjunctionQuery(all), func(d *search.Document) error {
+		t.Add(d)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("count: %w", err)
 	}
+	return t.Counts(), nil
+}
+
+// Scan reads every stored document.
+func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error {
+	err := e.each(ctx, exactly(fieldKind, kindConversation), func(d *search.Document) error {
+		return fn(search.Scanned{Org: d.Org, ID: d.ID, Status: d.Status, Position: d.Position})
+	})
+	if err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	return nil
+}
+
+// each reads the stored documents that a query matches.
+func (e *Engine) each(ctx context.Context, q query.Query, fn func(*search.Document) error) (err error) {
+	r, done, err := e.reader()
+	if err != nil {
+		return err
+	}
+	defer done()
+	s, err := q.Searcher(ctx, r, e.index.Mapping(), bsearch.SearcherOptions{Score: "none"})
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	sc := &bsearch.SearchContext{DocumentMatchPool: bsearch.NewDocumentMatchPool(s.DocumentMatchPoolSize()+1, 0), IndexReader: r}
-	t := search.NewTally(c)
 	for {
 		match, err := s.Next(sc)
-		if err != nil {
-			return nil, fmt.Errorf("count: %w", err)
-		}
-		if match == nil {
-			break
+		if match == nil || err != nil {
+			return err
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		id, err := r.ExternalID(match.IndexInternalID)
 		if err != nil {
-			return nil, fmt.Errorf("count: %w", err)
+			return err
 		}
 		sc.DocumentMatchPool.Put(match)
 		doc, err := stored(r, id)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if doc != nil {
-			t.Add(doc)
+		if doc == nil {
+			continue
+		}
+		if err := fn(doc); err != nil {
+			return err
 		}
 	}
-	return t.Counts(), nil
 }

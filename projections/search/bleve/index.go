@@ -177,21 +177,21 @@ func (e *Engine) Have(_ context.Context, list []events.Aggregate) (map[events.Ag
 	return out, nil
 }
 
-// Positions reads how far documents and stubs are.
-func (e *Engine) Positions(_ context.Context, list []events.Aggregate) (map[events.Aggregate]uint64, error) {
+// Places reads how far documents and stubs are.
+func (e *Engine) Places(_ context.Context, list []events.Aggregate) (map[events.Aggregate]search.Place, error) {
 	r, done, err := e.reader()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	out := make(map[events.Aggregate]uint64, len(list))
+	out := make(map[events.Aggregate]search.Place, len(list))
 	for _, a := range list {
 		doc, err := stored(r, docID(a.Org, a.ID))
 		if err != nil {
 			return nil, err
 		}
 		if doc != nil {
-			out[a] = doc.Position
+			out[a] = search.Place{Position: doc.Position, Gone: doc.Erased}
 		}
 	}
 	return out, nil

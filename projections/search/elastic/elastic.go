@@ -196,26 +196,30 @@ func (e *Engine) carryOut(ctx context.Context, plan search.Plan) error {
 	return nil
 }
 
-// Positions reads how far documents and stubs are.
-func (e *Engine) Positions(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]uint64, error) {
+// Places reads how far documents and stubs are.
+func (e *Engine) Places(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]search.Place, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
 	get := e.client.MultiGet()
 	for _, a := range list {
-		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)).FetchSource(es.NewFetchSourceContext(false)))
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)).FetchSource(es.NewFetchSourceContext(true).Include("kind")))
 	}
 	res, err := get.Do(ctx)
 	if err != nil {
 		return nil, e.away("read how far documents are", err)
 	}
-	out := make(map[events.Aggregate]uint64, len(list))
+	out := make(map[events.Aggregate]search.Place, len(list))
 	for i, got := range res.Docs {
 		switch {
 		case got.Error != nil:
 			return nil, e.away("read document "+got.Id, fmt.Errorf("%s: %s", got.Error.Type, got.Error.Reason))
 		case got.Found && got.Version != nil && *got.Version > 0:
-			out[list[i]] = uint64(*got.Version)
+			var d document
+			if err := json.Unmarshal(got.Source, &d); err != nil {
+				return nil, fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
+			}
+			out[list[i]] = search.Place{Position: uint64(*got.Version), Gone: d.Kind == kindGone}
 		}
 	}
 	return out, nil

@@ -73,3 +73,17 @@ func (e *Engine) forget(ctx context.Context, c search.Customer) error {
 	}
 	return e.write(ctx, &w)
 }
+
+// Scan hands over every conversation.
+func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error {
+	return e.scan(ctx, es.NewTermQuery("kind", kindConversation), []string{"org", "id", "status"}, func(h *es.SearchHit) error {
+		var d document
+		if err := json.Unmarshal(h.Source, &d); err != nil {
+			return fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
+		}
+		if h.Version == nil || *h.Version < 0 {
+			return fmt.Errorf("%w: document %s has no version", search.ErrCorrupt, h.Id)
+		}
+		return fn(search.Scanned{Org: d.Org, ID: d.ID, Status: d.Status, Position: uint64(*h.Version)})
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
@@ -13,7 +14,10 @@ import (
 type session struct {
 	set       *Set
 	partition int
-	state     projections.State
+
+	mu     sync.Mutex
+	state  projections.State
+	loaded bool
 }
 
 // Open acquires a partition within this process; the process has the whole store already.
@@ -43,12 +47,22 @@ func (o *session) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		o.state = state // the last one serves
+		o.enter(state) // the last one serves
 	}
 	return nil
 }
 
-func (o *session) State() projections.State { return o.state }
+func (o *session) enter(state projections.State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.state, o.loaded = state, true
+}
+
+func (o *session) State() projections.State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.state
+}
 
 // Requests: operators ask the search indexer, which remembers it for every engine alike.
 func (o *session) Requests(context.Context) ([]projections.Request, error) {
@@ -92,19 +106,30 @@ func (o *session) Commit(ctx context.Context, c projections.Commit) error {
 	if err != nil {
 		return err
 	}
-	next := search.NextState(o.state, c)
+	next := search.NextState(o.State(), c)
 	batch := search.Batch{Plan: plan, Progress: &search.Progress{
 		Partition: o.partition, State: next, Ahead: len(c.Ahead) > 0 || c.Prune, Parked: len(c.Park)+len(c.Unpark) > 0,
 	}}
+	failed := map[search.Role]error{}
 	for _, role := range s.others() {
-		if err := s.members[role].Write(ctx, batch); err != nil {
+		b := batch
+		b.Overtaken = role == search.RoleBuilding // by what was folded from the log
+		err := s.members[role].Write(ctx, b)
+		if errors.Is(err, projections.ErrTransient) || errors.Is(err, projections.ErrFenced) || ctx.Err() != nil {
 			return fmt.Errorf("the %s search index: %w", role, err)
+		}
+		if err != nil {
+			failed[role] = err
 		}
 	}
 	if err := serving.Write(ctx, batch); err != nil {
 		return err
 	}
-	o.state = next
+	for role, err := range failed { // what the serving index takes and this one does not, it lacks
+		s.logger.ErrorContext(ctx, "a search index that does not serve lacks something", "role", role, "error", err)
+		s.members[role].fail(err)
+	}
+	o.enter(next)
 	if news {
 		s.people = plan.People
 	}

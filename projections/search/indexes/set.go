@@ -44,6 +44,9 @@ type member struct {
 
 	using sync.RWMutex // for writing: nobody reads any more
 	gone  bool
+
+	mu  sync.Mutex
+	why error // it lacks something
 }
 
 var _ search.Engine = (*Set)(nil)

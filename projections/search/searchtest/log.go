@@ -63,6 +63,30 @@ func (l *Log) Read(_ context.Context, a events.Aggregate, after uint64) ([]event
 	return out, nil
 }
 
+// Head is the sequence of the newest event.
+func (l *Log) Head() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head
+}
+
+// Partitions is how many there are.
+func (l *Log) Partitions() int { return Partitions }
+
+// Block is some of the log.
+func (l *Log) Block(_ context.Context, from uint64) (projections.Block, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	const most = 7
+	b := projections.Block{Next: max(from, min(from+most, l.head+1))}
+	for _, e := range l.all {
+		if e.Sequence >= from && e.Sequence < b.Next {
+			b.Events = append(b.Events, e)
+		}
+	}
+	return b, nil
+}
+
 // Purge forgets an aggregate.
 func (l *Log) Purge(a events.Aggregate) {
 	l.mu.Lock()

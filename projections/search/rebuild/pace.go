@@ -1,0 +1,113 @@
+package rebuild
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tidemark-desk/tidemark/projections"
+)
+
+const (
+	smallest   = 8    // documents of one portion
+	largest    = 1024 //
+	behindMost = 1.0  // seconds that live work may be behind before the rebuild slows itself
+	restMost   = 2 * time.Second
+)
+
+// pacer shares the machine with live work. Portions are taken in turns, as those of every backlog, and are as large as fits
+// the time of one; beyond that it rests while live work is behind, the longer the longer that lasts; and it keeps to what
+// an operator allows.
+type pacer struct {
+	turns *projections.Pace
+	lag   func() float64
+
+	mu      *sync.Mutex
+	limiter *rate.Limiter // nil: no limit
+	portion int
+	resting time.Duration // after each portion, while live work is behind
+	why     string
+}
+
+func newPacer(turns *projections.Pace, lag func() float64) pacer {
+	return pacer{turns: turns, lag: lag, mu: &sync.Mutex{}, portion: 64}
+}
+
+// limit sets how many documents a second are allowed; zero: any number.
+func (p *pacer) limit(perSecond float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if perSecond <= 0 {
+		p.limiter = nil
+		return
+	}
+	p.limiter = rate.NewLimiter(rate.Limit(perSecond), largest)
+	p.limiter.AllowN(time.Now(), largest) // nothing was saved up
+}
+
+// slowed tells why the rebuild is slower than it could be; empty: it is not.
+func (p *pacer) slowed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.why
+}
+
+func (j *Job) turn(ctx context.Context) (target time.Duration, end func(), err error) {
+	return j.pace.turns.Turn(ctx, projections.Index, 0)
+}
+
+func (j *Job) size() int {
+	j.pace.mu.Lock()
+	defer j.pace.mu.Unlock()
+	return j.pace.portion
+}
+
+func (j *Job) timed(fn func() error) (time.Duration, error) {
+	began := time.Now()
+	err := fn()
+	return time.Since(began), err
+}
+
+// adapt makes the next portion fit the time of a turn.
+func (j *Job) adapt(n int, took, target time.Duration) {
+	p := &j.pace
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case took > target:
+		p.portion = max(smallest, p.portion/2)
+	case took < target/2 && n >= p.portion:
+		p.portion = min(largest, 2*p.portion)
+	}
+}
+
+// rest waits after a portion for as long as live work and operators want.
+func (j *Job) rest(ctx context.Context, n int, took time.Duration) error {
+	p := &j.pace
+	behind := p.lag()
+	p.mu.Lock()
+	limiter := p.limiter
+	switch {
+	case behind > behindMost:
+		p.resting = min(restMost, max(took, 2*p.resting))
+		p.why = fmt.Sprintf("live work is %.1f seconds behind", behind)
+	case p.resting > took/8:
+		p.resting /= 2
+	default:
+		p.resting, p.why = 0, ""
+	}
+	resting := p.resting
+	p.mu.Unlock()
+	if limiter != nil {
+		if err := limiter.WaitN(ctx, n); err != nil {
+			return err
+		}
+	}
+	if resting > 0 && !sleep(ctx, resting) {
+		return ctx.Err()
+	}
+	return nil
+}
