@@ -18,6 +18,7 @@ import (
 type Engine struct {
 	cfg    Config
 	client *es.Client
+	sender *sender
 	index  string
 	fields map[string]json.RawMessage // what an index of another version can hold; nil: all
 

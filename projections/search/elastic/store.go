@@ -43,6 +43,7 @@ type Config struct {
 	Name               string       // of the alias; the indexes behind it are NAME-v1, NAME-v2 …
 	Incarnation        string       // of the log: an index of another one is refused
 	Partitions         int
+	Metrics            *Metrics      // nil: nothing is measured
 	Lease              time.Duration // after which an owner that says nothing is replaced; zero: 6 s
 }
 
@@ -56,6 +57,8 @@ const (
 type Store struct {
 	cfg    Config
 	client *es.Client
+	guard  *guard
+	sender *sender // of all indexes
 	lease  *lease
 }
 
@@ -66,23 +69,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Lease == 0 {
 		cfg.Lease = usualLease
 	}
-	if cfg.Client == nil {
-		cfg.Client = &http.Client{Timeout: requestTimeout}
-	}
-	options := []es.ClientOptionFunc{es.SetURL(cfg.URL), es.SetSniff(false), es.SetHealthcheck(false), es.SetHttpClient(cfg.Client)}
-	if cfg.Username != "" {
-		options = append(options, es.SetBasicAuth(cfg.Username, cfg.Password))
-	}
-	if cfg.APIKey != "" {
-		options = append(options, es.SetHeaders(http.Header{"Authorization": {"ApiKey " + cfg.APIKey}}))
-	}
-	client, err := es.NewClient(options...)
+	client, guard, err := connect(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("search engine at %s: %w", cfg.URL, err)
+		return nil, err
 	}
-	s := &Store{cfg: cfg, client: client}
+	s := &Store{cfg: cfg, client: client, guard: guard, sender: newSender(client, cfg.Metrics)}
 	if s.lease, err = s.acquire(ctx); err != nil {
 		client.Stop()
+		guard.close()
 		return nil, err
 	}
 	return s, nil
@@ -230,7 +224,7 @@ func (s *Store) Open(ctx context.Context, number int) (search.Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: s.cfg, client: s.client, index: s.index(number), marks: map[int]*mark{}}
+	e := &Engine{cfg: s.cfg, client: s.client, sender: s.sender, index: s.index(number), marks: map[int]*mark{}}
 	is, there := all[number]
 	if !there {
 		return nil, away("open the search index "+e.index, errors.New("it is not there"))
@@ -295,6 +289,7 @@ func (s *Store) Close() error {
 	defer cancel()
 	s.lease.release(bounded)
 	s.client.Stop()
+	s.guard.close()
 	return nil
 }
 
