@@ -22,7 +22,7 @@ WITH_PG  := go run ./scripts/with-postgres
 # What the tests in a browser take from npm: nothing that is built has any of it.
 AXE      := scripts/tools/node_modules/axe-core/axe.min.js
 
-.PHONY: help build up cluster axe test check fmt lint race fuzz bench soak gen generate-clean clean
+.PHONY: help build up cluster axe engines test check fmt lint race fuzz bench soak gen generate-clean clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,10 @@ axe: $(AXE) ## the checks of accessibility that the widget's tests need, by npm,
 $(AXE): scripts/tools/package-lock.json
 	npm ci --prefix scripts/tools
 	touch $@
+
+engines: ## Elasticsearch and OpenSearch for the tests, by Maven, once
+	scripts/search-engine fetch elasticsearch
+	scripts/search-engine fetch opensearch
 
 test: axe ## every test (PKGS=./events/..., TESTFLAGS=-short)
 	$(WITH_PG) go test $(PKGS) -p $(P) -timeout 14m $(TESTFLAGS)
