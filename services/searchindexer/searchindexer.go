@@ -42,9 +42,10 @@ type Deps struct {
 type Service struct {
 	deps Deps
 
-	mu     sync.Mutex
-	status search.Status // State and Reason
-	runner *projections.Runner
+	mu      sync.Mutex
+	status  search.Status // State and Reason
+	runner  *projections.Runner
+	answers *answers // of the index that was open last; nil: none was
 }
 
 // New makes the service; nothing happens before Run.
@@ -96,10 +97,10 @@ func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 		Name: Name, Kinds: search.Kinds, Log: s.deps.Log, Sink: tracker,
 		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits, Pace: s.deps.Pace, Group: projections.Index,
 	})
-	s.mu.Lock()
-	s.runner = runner
-	s.mu.Unlock()
 	a := &answers{deps: s.deps, engine: engine, tracker: tracker, runner: runner, service: s}
+	s.mu.Lock()
+	s.runner, s.answers = runner, a
+	s.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return engine.Run(ctx) })
 	group.Go(func() error { return tracker.refreshing(ctx, engine) })
@@ -114,9 +115,13 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	down := func(context.Context, []byte) (any, error) {
-		return nil, search.ErrUnavailable.WithRetryAfter(max(d, time.Second))
+		return nil, unavailable(s.asOf(), max(d, time.Second))
 	}
-	status := func(context.Context, []byte) (any, error) { return s.Status(), nil }
+	status := func(context.Context, []byte) (any, error) {
+		st := s.Status()
+		st.AsOf = s.asOf()
+		return st, nil
+	}
 	if err := listen(ctx, s.deps.Conn, 1, map[string]handler{
 		search.SubjectQuery: down, search.SubjectCount: down, search.SubjectParked: down, search.SubjectAsk: down,
 		search.SubjectHave: down, search.SubjectStatus: status,
@@ -124,6 +129,17 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 		s.deps.Logger.WarnContext(ctx, "search cannot be answered", "error", err)
 		wait(ctx, d)
 	}
+}
+
+// asOf is how fresh the index was that was open last, and how far the log has gone since; zero when none was.
+func (s *Service) asOf() projections.AsOf {
+	s.mu.Lock()
+	a := s.answers
+	s.mu.Unlock()
+	if a == nil {
+		return projections.AsOf{}
+	}
+	return a.asOf()
 }
 
 func (s *Service) enter(state string, err error) {
