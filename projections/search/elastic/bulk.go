@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-
-	es "github.com/olivere/elastic/v7"
+	"net/url"
 
 	"github.com/tidemark-desk/tidemark/projections"
 )
@@ -60,37 +58,20 @@ func (b *bulk) shape(d document) ([]byte, error) {
 	return json.Marshal(all)
 }
 
+// path is where bulk requests of an index go. They name an alias, and nothing but an alias will do: the engine makes an
+// index that is not there by itself, guessing at what the fields are, and never an alias.
+func (e *Engine) path() string { return "/" + url.PathEscape(into(e.index)) + "/_bulk" }
+
+// into is the alias of an index by which it is written.
+func into(index string) string { return index + "-in" }
+
 // write sends what was gathered. What is older than what is there is no error: it has been overtaken.
 func (e *Engine) write(ctx context.Context, b *bulk) error {
-	return e.sender.send(ctx, "/"+e.index+"/_bulk", b.items)
-}
-
-var errConflict = errors.New("somebody else has written it")
-
-// put writes a document over what was there at a moment; nil: over nothing. errConflict: something else is there.
-func (e *Engine) put(ctx context.Context, at string, d document, over *mark) (mark, error) {
-	req := es.NewBulkIndexRequest().Id(at).Doc(d)
-	if over == nil {
-		req.OpType("create")
-	} else {
-		req.IfSeqNo(over.sequence).IfPrimaryTerm(over.term)
+	err := e.sender.send(ctx, e.path(), b.items)
+	if busy, ok := errors.AsType[*busyError](err); ok && busy.gone {
+		e.missing()
 	}
-	res, err := e.client.Bulk().Index(e.index).Add(req).Do(ctx)
-	if err != nil {
-		return mark{}, e.away("write "+at, err)
-	}
-	for _, item := range res.Items {
-		for _, r := range item {
-			if r.Status == http.StatusConflict {
-				return mark{}, errConflict
-			}
-			if r.Error == nil {
-				return mark{sequence: r.SeqNo, term: r.PrimaryTerm}, nil
-			}
-			return mark{}, e.away("write "+at, fmt.Errorf("%s: %s", r.Error.Type, r.Error.Reason))
-		}
-	}
-	return mark{}, e.away("write "+at, errors.New("no answer"))
+	return err
 }
 
 // refusedError blames documents that the engine will never take, by the first of them.
@@ -111,6 +92,7 @@ func (e *refusedError) Error() string {
 type busyError struct {
 	reason string // of the metrics
 	soon   bool   // it is worth trying again after a moment
+	gone   bool   // the index is not there
 	err    error
 }
 

@@ -15,7 +15,7 @@ func connect(cfg Config) (*es.Client, *guard, error) {
 	} else if usual, ok := http.DefaultTransport.(*http.Transport); ok {
 		through.Transport = usual.Clone() // connections of its own, which are closed with it
 	}
-	g := newGuard(through.Transport, cfg.Metrics)
+	g := newGuard(through.Transport, cfg.Metrics, cfg.Logger)
 	through.Transport = g
 	options := []es.ClientOptionFunc{es.SetURL(cfg.URL), es.SetSniff(false), es.SetHealthcheck(false), es.SetHttpClient(&through)}
 	if cfg.Username != "" {

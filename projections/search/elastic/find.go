@@ -21,7 +21,7 @@ func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, err
 		return search.Result{}, nil
 	}
 	scored := q.Sort == search.SortRelevance && c.scored
-	find := e.client.Search(e.cfg.Name).Query(c.root).Size(q.Limit).TrackTotalHits(true).
+	find := e.client.Search(e.index).Query(c.root).Size(q.Limit).TrackTotalHits(true).
 		FetchSourceContext(es.NewFetchSourceContext(true).Include("kind", "kept"))
 	if scored {
 		find = find.SortBy(es.NewScoreSort(), es.NewFieldSort("id").Asc()).TrackScores(true)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -27,7 +28,7 @@ const (
 type guard struct {
 	next    http.RoundTripper
 	metrics *Metrics
-	now     func() time.Time
+	logger  *slog.Logger
 
 	mu      sync.Mutex
 	failed  int   // in a row
@@ -40,11 +41,14 @@ type guard struct {
 	probes  sync.WaitGroup
 }
 
-func newGuard(next http.RoundTripper, m *Metrics) *guard {
+func newGuard(next http.RoundTripper, m *Metrics, logger *slog.Logger) *guard {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return &guard{next: next, metrics: m, now: time.Now, pause: firstPause}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &guard{next: next, metrics: m, logger: logger, pause: firstPause}
 }
 
 // awayError says that the engine does not answer, and after how long it is worth asking again.
@@ -94,7 +98,7 @@ func (g *guard) refuse(req *http.Request) error {
 	if !g.open {
 		return nil
 	}
-	now := g.now()
+	now := time.Now()
 	if g.probing == nil && !g.closed && !now.Before(g.until) {
 		g.probe(req)
 	}
@@ -119,15 +123,16 @@ func (g *guard) unanswered(cause error) time.Duration {
 	if g.failed >= tripAfter && !g.open {
 		g.open = true
 		g.metrics.away(true)
+		g.logger.Warn("the search engine is away: it is probed until it answers", "error", cause)
 		g.rest()
 	}
-	return max(0, g.until.Sub(g.now()))
+	return max(0, time.Until(g.until))
 }
 
 // rest sets when the next probe may be made.
 func (g *guard) rest() {
 	jittered := g.pause/2 + rand.N(g.pause) //nolint:gosec // jitter
-	g.until = g.now().Add(jittered)
+	g.until = time.Now().Add(jittered)
 	g.pause = min(2*g.pause, longestPause)
 }
 
@@ -159,6 +164,7 @@ func (g *guard) probe(of *http.Request) {
 		}
 		g.open, g.failed = false, tripAfter-1 // half open: the next failure opens it again
 		g.metrics.away(false)
+		g.logger.InfoContext(ctx, "the search engine answers again")
 	})
 }
 

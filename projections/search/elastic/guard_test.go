@@ -87,7 +87,7 @@ func TestGuardAsksNobodyWhoIsAway(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				e := &engine{answer: well}
-				g := newGuard(e, nil)
+				g := newGuard(e, nil, nil)
 				defer g.close()
 				if err := ask(t, g); err != nil {
 					t.Fatal(err)
@@ -142,7 +142,7 @@ func TestGuardHalfOpen(t *testing.T) {
 			}
 			return status(http.StatusServiceUnavailable, "no shards")
 		})
-		g := newGuard(e, nil)
+		g := newGuard(e, nil, nil)
 		defer g.close()
 		for range 60_000 {
 			_ = ask(t, g)
@@ -158,7 +158,7 @@ func TestGuardHalfOpen(t *testing.T) {
 func TestGuardIsNotTripped(t *testing.T) {
 	t.Parallel()
 	e := &engine{answer: silent}
-	g := newGuard(e, nil)
+	g := newGuard(e, nil, nil)
 	defer g.close()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -144,7 +144,7 @@ func (s *sender) once(ctx context.Context, path string, part []item) (again []it
 	began := time.Now()
 	res, err := s.client.PerformRequest(ctx, es.PerformRequestOptions{
 		Method: http.MethodPost, Path: path, Body: body.String(), ContentType: "application/x-ndjson",
-		Params: url.Values{"filter_path": {"items.*.status,items.*.error"}},
+		Params: url.Values{"filter_path": {"items.*.status,items.*.error"}, "require_alias": {"true"}},
 	})
 	took := time.Since(began)
 	s.metrics.sent(body.Len(), took.Seconds())
@@ -173,7 +173,7 @@ func (s *sender) failed(part []item, size int, err error) ([]item, *refusedError
 	busy := &busyError{reason: reasonOther, err: err}
 	status := 0
 	if e, ok := errors.AsType[*es.Error](err); ok {
-		status = e.Status
+		status, busy.gone = e.Status, typeOf(e) == typeNone
 	}
 	away, isAway := errors.AsType[*awayError](err)
 	switch {
@@ -209,7 +209,7 @@ func (s *sender) sort(part []item, items []map[string]*es.BulkResponseItem) (aga
 			case passes(r):
 				again = append(again, part[n])
 				reason, soon := reasonOf(r)
-				busy = &busyError{reason: reason, soon: soon, err: fmt.Errorf("document %s: %s: %s", part[n].at, r.Error.Type, r.Error.Reason)}
+				busy = &busyError{reason: reason, soon: soon, gone: r.Error.Type == typeNone, err: fmt.Errorf("document %s: %s: %s", part[n].at, r.Error.Type, r.Error.Reason)}
 			default:
 				blamed++
 				refused = refused.join(&refusedError{at: part[n].at, kind: r.Error.Type, reason: r.Error.Reason})

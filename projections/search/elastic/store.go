@@ -44,6 +44,7 @@ type Config struct {
 	Incarnation        string       // of the log: an index of another one is refused
 	Partitions         int
 	Metrics            *Metrics      // nil: nothing is measured
+	Logger             *slog.Logger  // nil: nothing is logged
 	Lease              time.Duration // after which an owner that says nothing is replaced; zero: 6 s
 }
 
@@ -59,6 +60,7 @@ type Store struct {
 	client *es.Client
 	guard  *guard
 	sender *sender // of all indexes
+	gone   *gone
 	lease  *lease
 }
 
@@ -73,7 +75,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, client: client, guard: guard, sender: newSender(client, cfg.Metrics)}
+	s := &Store{cfg: cfg, client: client, guard: guard, sender: newSender(client, cfg.Metrics), gone: newGone()}
 	if s.lease, err = s.acquire(ctx); err != nil {
 		client.Stop()
 		guard.close()
@@ -84,6 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // OpenIndexes takes the indexes for this process, and opens them.
 func OpenIndexes(ctx context.Context, cfg Config, history search.History, logger *slog.Logger) (*indexes.Set, error) {
+	cfg.Logger = logger
 	s, err := Open(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -211,8 +214,13 @@ func (s *Store) Create(ctx context.Context, number int, role search.Role) (searc
 	}
 	mappings, _ := body["mappings"].(map[string]any)
 	mappings["_meta"] = about{Format: search.Format, Incarnation: s.cfg.Incarnation, Partitions: s.cfg.Partitions, Fingerprint: Fingerprint()}
-	body["aliases"] = map[string]any{s.alias(role): struct{}{}}
-	if _, err := s.client.CreateIndex(s.index(number)).BodyJson(body).Do(ctx); err != nil {
+	body["aliases"] = map[string]any{s.alias(role): struct{}{}, into(s.index(number)): struct{}{}}
+	_, err := s.client.CreateIndex(s.index(number)).BodyJson(body).Do(ctx)
+	switch {
+	case err == nil:
+	case typeOf(err) == "invalid_alias_name_exception":
+		return nil, fmt.Errorf("%s is an index, and is to be the alias of one: remove it, or name another in --search; %w", s.alias(role), err)
+	default:
 		return nil, away("make the search index "+s.index(number), err)
 	}
 	return s.Open(ctx, number)
@@ -224,7 +232,7 @@ func (s *Store) Open(ctx context.Context, number int) (search.Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: s.cfg, client: s.client, sender: s.sender, index: s.index(number), marks: map[int]*mark{}}
+	e := &Engine{cfg: s.cfg, client: s.client, sender: s.sender, gone: s.gone, index: s.index(number), marks: map[int]*mark{}}
 	is, there := all[number]
 	if !there {
 		return nil, away("open the search index "+e.index, errors.New("it is not there"))
@@ -236,6 +244,11 @@ func (s *Store) Open(ctx context.Context, number int) (search.Index, error) {
 		return nil, e.rebuild(search.ErrIncarnation, "made from log "+a.Incarnation+" with "+strconv.Itoa(a.Partitions)+" partitions")
 	case a.Fingerprint != Fingerprint():
 		e.fields = is.Mappings.Properties
+	}
+	if _, has := is.Aliases[into(e.index)]; !has { // somebody has restored it
+		if _, err := s.client.Alias().Add(e.index, into(e.index)).Do(ctx); err != nil {
+			return nil, away("name the search index "+e.index, err)
+		}
 	}
 	return e, nil
 }
@@ -276,9 +289,6 @@ func (s *Store) Remove(ctx context.Context, number int) error {
 
 // RefreshInterval is the engine's own usual one.
 func (s *Store) RefreshInterval() time.Duration { return time.Second }
-
-// Run keeps the indexes for this process, and returns when they are somebody else's, or ctx ends.
-func (s *Store) Run(ctx context.Context) error { return s.lease.keep(ctx) }
 
 // Owns tells whether nobody has taken them over.
 func (s *Store) Owns() bool { return s.lease.owns() }
