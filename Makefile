@@ -71,9 +71,10 @@ fuzz: ## each fuzz target for FUZZTIME=10s
 bench: build ## what is promised of speed and memory, beside the raw limits (BENCH="accept --seconds 5 --json")
 	$(BIN) bench $(BENCH)
 
-soak: ## kill -9 under load, ROUNDS=1000 times
+soak: ## kill -9 under load, ROUNDS=1000 times; of search engines a hundredth of that, for each needs long to start
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestCrashRounds$$' -count 1 -timeout 0 -v
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestClientsMoveBetweenProcesses$$' -count 1 -timeout 0 -v
+	TIDEMARK_SEARCH_ROUNDS=$$(( ($(ROUNDS) + 99) / 100 )) go test ./services/searchindexer -run '^TestFailures$$' -count 1 -timeout 0 -v
 
 gen: ## regenerate: sqlc, and every go:generate
 	for config in $$(git ls-files --cached --others --exclude-standard '*sqlc.yaml'); do $(TOOL) sqlc generate -f "$$config"; done
