@@ -363,6 +363,7 @@ func (d *desk) searchEngine() (func(context.Context) (search.Engine, error), err
 		return nil, fmt.Errorf("search: %w", err)
 	}
 	c.APIKey, c.Incarnation, c.Partitions = d.SearchKey, d.log.Incarnation(), d.log.Partitions()
+	c.Metrics = elastic.NewMetrics(d.registry)
 	return func(ctx context.Context) (search.Engine, error) {
 		return elastic.OpenIndexes(ctx, c, d.log, d.logger)
 	}, nil

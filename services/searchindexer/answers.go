@@ -191,7 +191,7 @@ func (a *answers) count(ctx context.Context, body []byte) (any, error) {
 
 func (a *answers) status(ctx context.Context, _ []byte) (any, error) {
 	s := a.service.Status()
-	s.AsOf = a.asOf()
+	s.AsOf, s.FinishSeconds = a.asOf(), a.service.finish()
 	ctx, cancel := context.WithTimeout(ctx, countPatience) // how far it is, is known without the engine
 	defer cancel()
 	n, err := a.engine.Documents(ctx)

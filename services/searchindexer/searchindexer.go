@@ -10,6 +10,7 @@ package searchindexer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -46,6 +47,8 @@ type Service struct {
 	status  search.Status // State and Reason
 	runner  *projections.Runner
 	answers *answers // of the index that was open last; nil: none was
+
+	meter meter // of its lag
 }
 
 // New makes the service; nothing happens before Run.
@@ -66,6 +69,18 @@ const (
 
 // Run works until ctx ends, and returns nil then.
 func (s *Service) Run(ctx context.Context) error {
+	if r := s.deps.Registerer; r != nil {
+		c := collector{s}
+		if err := r.Register(c); err != nil {
+			return fmt.Errorf("register the metrics of search: %w", err)
+		}
+		defer r.Unregister(c)
+	}
+	var measuring sync.WaitGroup
+	defer measuring.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	measuring.Go(func() { s.measure(ctx) })
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 250*time.Millisecond, 10*time.Second
 	for ctx.Err() == nil {
@@ -120,6 +135,7 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 	status := func(context.Context, []byte) (any, error) {
 		st := s.Status()
 		st.AsOf = s.asOf()
+		st.FinishSeconds = s.finish()
 		return st, nil
 	}
 	if err := listen(ctx, s.deps.Conn, 1, map[string]handler{
@@ -131,15 +147,52 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 	}
 }
 
+// measure notes how the lag changes, until ctx ends.
+func (s *Service) measure(ctx context.Context) {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if a := s.last(); a != nil {
+				s.meter.add(now, a.asOf().LagEvents)
+			}
+		}
+	}
+}
+
+// finish is how many seconds are left until the index is current; nil when that is not known.
+func (s *Service) finish() *float64 {
+	a := s.last()
+	if a == nil {
+		return nil
+	}
+	var seconds float64
+	if a.asOf().LagEvents > 0 {
+		left, known := s.meter.finish()
+		if !known {
+			return nil
+		}
+		seconds = left.Seconds()
+	}
+	return &seconds
+}
+
+// last is what answered last; nil when nothing ever did.
+func (s *Service) last() *answers {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answers
+}
+
 // asOf is how fresh the index was that was open last, and how far the log has gone since; zero when none was.
 func (s *Service) asOf() projections.AsOf {
-	s.mu.Lock()
-	a := s.answers
-	s.mu.Unlock()
-	if a == nil {
-		return projections.AsOf{}
+	if a := s.last(); a != nil {
+		return a.asOf()
 	}
-	return a.asOf()
+	return projections.AsOf{}
 }
 
 func (s *Service) enter(state string, err error) {

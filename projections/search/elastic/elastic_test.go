@@ -1,6 +1,7 @@
 package elastic_test
 
 import (
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,14 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/search/searchtest"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	// Each try of the engine-independent properties makes indexes, which takes these engines a while; the embedded one has
+	// the usual number of them. Who says -rapid.checks gets what they say.
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
+	testkit.Main(m)
+}
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
