@@ -33,8 +33,8 @@ build: ## bin/tidemark
 up: build ## build, and run everything on this machine in ./data (DATA=DIR for another place)
 	$(BIN) serve --data $(DATA)
 
-cluster: build ## a real cluster on this machine: three nats-servers, PostgreSQL, one process per target
-	go run ./scripts/cluster
+cluster: build ## a real cluster on this machine: three nats-servers, PostgreSQL, OpenSearch, one process per target
+	go run ./scripts/cluster $(if $(ENGINE),--engine $(ENGINE))
 
 axe: $(AXE) ## the checks of accessibility that the widget's tests need, by npm, as the lock has them
 
