@@ -22,7 +22,7 @@ WITH_PG  := go run ./scripts/with-postgres
 # What the tests in a browser take from npm: nothing that is built has any of it.
 AXE      := scripts/tools/node_modules/axe-core/axe.min.js
 
-.PHONY: help build up cluster axe test check fmt lint race fuzz bench soak gen generate-clean clean
+.PHONY: help build up cluster axe engines test check fmt lint race fuzz bench soak gen generate-clean clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,14 +33,18 @@ build: ## bin/tidemark
 up: build ## build, and run everything on this machine in ./data (DATA=DIR for another place)
 	$(BIN) serve --data $(DATA)
 
-cluster: build ## a real cluster on this machine: three nats-servers, PostgreSQL, one process per target
-	go run ./scripts/cluster
+cluster: build ## a real cluster on this machine: three nats-servers, PostgreSQL, OpenSearch, one process per target
+	go run ./scripts/cluster $(if $(ENGINE),--engine $(ENGINE))
 
 axe: $(AXE) ## the checks of accessibility that the widget's tests need, by npm, as the lock has them
 
 $(AXE): scripts/tools/package-lock.json
 	npm ci --prefix scripts/tools
 	touch $@
+
+engines: ## Elasticsearch and OpenSearch for the tests, by Maven, once
+	scripts/search-engine fetch elasticsearch
+	scripts/search-engine fetch opensearch
 
 test: axe ## every test (PKGS=./events/..., TESTFLAGS=-short)
 	$(WITH_PG) go test $(PKGS) -p $(P) -timeout 14m $(TESTFLAGS)
@@ -67,9 +71,10 @@ fuzz: ## each fuzz target for FUZZTIME=10s
 bench: build ## what is promised of speed and memory, beside the raw limits (BENCH="accept --seconds 5 --json")
 	$(BIN) bench $(BENCH)
 
-soak: ## kill -9 under load, ROUNDS=1000 times
+soak: ## kill -9 under load, ROUNDS=1000 times; of search engines a hundredth of that, for each needs long to start
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestCrashRounds$$' -count 1 -timeout 0 -v
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestClientsMoveBetweenProcesses$$' -count 1 -timeout 0 -v
+	TIDEMARK_SEARCH_ROUNDS=$$(( ($(ROUNDS) + 99) / 100 )) go test ./services/searchindexer -run '^TestFailures$$' -count 1 -timeout 0 -v
 
 gen: ## regenerate: sqlc, and every go:generate
 	for config in $$(git ls-files --cached --others --exclude-standard '*sqlc.yaml'); do $(TOOL) sqlc generate -f "$$config"; done

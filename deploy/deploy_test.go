@@ -66,3 +66,34 @@ func TestTheUnitServesWithSettingsThatExist(t *testing.T) {
 		}
 	}
 }
+
+// The engines of the containers are those that the tests run on, and nobody else reaches them.
+func TestComposeHasTheEnginesThatAreTested(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("compose.yaml")
+	require.NoError(t, err)
+	var compose struct {
+		Services map[string]struct {
+			Image   string
+			Ports   []string
+			Volumes []string
+		}
+		Volumes map[string]any
+	}
+	require.NoError(t, yaml.Unmarshal(raw, &compose))
+	script, err := os.ReadFile("../scripts/search-engine")
+	require.NoError(t, err)
+	tested := regexp.MustCompile(`(?m)^  (\w+)\) version=(\S+) `).FindAllStringSubmatch(string(script), -1)
+	require.Len(t, tested, len(compose.Services))
+	for _, engine := range tested {
+		s := compose.Services[engine[1]]
+		require.True(t, strings.HasSuffix(s.Image, ":"+engine[2]), "%s is %q, and the tests run on %s", engine[1], s.Image, engine[2])
+		require.NotEmpty(t, s.Ports)
+		for _, port := range s.Ports {
+			require.True(t, strings.HasPrefix(port, "127.0.0.1:"), port)
+		}
+		require.Len(t, s.Volumes, 1)
+		name, _, _ := strings.Cut(s.Volumes[0], ":")
+		require.Contains(t, compose.Volumes, name)
+	}
+}

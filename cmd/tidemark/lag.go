@@ -22,7 +22,8 @@ type lagCommand struct {
 type lagRow struct {
 	Name string `json:"name"`
 	*Freshness
-	Reason string `json:"reason,omitempty"`
+	FinishSeconds *float64 `json:"finish_seconds,omitempty"`
+	Reason        string   `json:"reason,omitempty"`
 }
 
 // Freshness is how far something has read.
@@ -103,12 +104,18 @@ func (r lagRow) cells(before lagRow, every time.Duration) (cells []string, known
 	if r.LagEvents > 0 {
 		state = finish(before, r, every)
 	}
+	if r.Reason != "" {
+		state += ": " + r.Reason
+	}
 	return []string{r.Name, strconv.FormatUint(r.LagEvents, 10), fmt.Sprintf("%.1f s", r.LagSeconds), r.Time.Format(time.RFC3339), state}, true
 }
 
 // finish says when a projection will have caught up, from two looks at it.
 func finish(before, now lagRow, every time.Duration) string {
 	if before.Freshness == nil || before.LagEvents <= now.LagEvents {
+		if now.FinishSeconds != nil { // it is known from longer than two looks
+			return fmt.Sprintf("catching up, done in %s", time.Duration(*now.FinishSeconds*float64(time.Second)).Round(time.Second))
+		}
 		return "behind"
 	}
 	rate := float64(before.LagEvents-now.LagEvents) / every.Seconds()

@@ -364,6 +364,7 @@ func (d *desk) searchEngine(deps *searchindexer.Deps) error {
 		return fmt.Errorf("search: %w", err)
 	}
 	c.APIKey, c.Incarnation, c.Partitions = d.SearchKey, d.log.Incarnation(), d.log.Partitions()
+	c.Metrics = elastic.NewMetrics(d.registry)
 	deps.Engine, deps.Fingerprint = "elasticsearch", elastic.Fingerprint()
 	deps.Open = func(ctx context.Context) (search.Engine, error) { return elastic.OpenIndexes(ctx, c, d.log, d.logger) }
 	return nil

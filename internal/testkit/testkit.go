@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -42,7 +43,7 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 func run(m *testing.M, ignore []goleak.Option) int {
 	mainRuns.Store(true)
 	code := m.Run()
-	err := errors.Join(stopShared(), removeBuilt())
+	err := errors.Join(endOthers(), stopShared(), removeBuilt())
 	if code == 0 && err == nil {
 		err = goleak.Find(ignore...)
 	}
@@ -51,6 +52,34 @@ func run(m *testing.M, ignore []goleak.Option) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+// others is how what tests shared is ended.
+var others struct {
+	sync.Mutex
+	ends []func() error
+}
+
+// AtEnd has something ended that all tests of the binary share. The package must hand its TestMain to Main.
+func AtEnd(tb testing.TB, end func() error) {
+	tb.Helper()
+	if !mainRuns.Load() {
+		tb.Error(errors.Join(errors.New("nobody would end what the tests share: add func TestMain(m *testing.M) { testkit.Main(m) } to the package"), end()))
+		return
+	}
+	others.Lock()
+	defer others.Unlock()
+	others.ends = append(others.ends, end)
+}
+
+func endOthers() error {
+	others.Lock()
+	defer others.Unlock()
+	var all error
+	for _, end := range others.ends {
+		all = errors.Join(all, end())
+	}
+	return all
 }
 
 // Dir is an empty directory that the user who runs PostgreSQL for root can enter, which t.TempDir is not, with a

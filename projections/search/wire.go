@@ -31,12 +31,14 @@ type AskRequest struct {
 
 // Status of the search indexer.
 type Status struct {
-	State      string               `json:"state"` // starting, standby, running, failing, stopped
-	Reason     string               `json:"reason,omitempty"`
-	Healthy    bool                 `json:"healthy"`
-	Documents  uint64               `json:"documents"`
-	AsOf       projections.AsOf     `json:"as_of"`
-	Partitions []projections.Status `json:"partitions,omitempty"`
+	State     string           `json:"state"` // starting, standby, running, failing, stopped
+	Reason    string           `json:"reason,omitempty"`
+	Healthy   bool             `json:"healthy"`
+	Documents uint64           `json:"documents"`
+	AsOf      projections.AsOf `json:"as_of"`
+	// FinishSeconds are left until it is current; absent while that is not known.
+	FinishSeconds *float64             `json:"finish_seconds,omitempty"`
+	Partitions    []projections.Status `json:"partitions,omitempty"`
 }
 
 // reply is what goes over the wire: a result or a fault, with its kind and code.

@@ -1,5 +1,6 @@
 // Command cluster runs Tidemark for real on one machine: three nats-servers that replicate the log (R3, synced on
-// every write), one PostgreSQL, and one process per target. Each process that dies is started again.
+// every write), one PostgreSQL, a search engine when this machine can run one, and one process per target. Each process that
+// dies is started again.
 //
 // It is for trying things and for tests, not for production: everything listens on 127.0.0.1 and shares one disk.
 // DIR/cluster.json says where everything is, with the process ids, so that one of them can be ended on purpose.
@@ -40,12 +41,14 @@ var targets = []string{"api", "chat", "routing", "workflow", "survey", "search-i
 type layout struct {
 	NATS     []string          `json:"nats"`
 	Postgres string            `json:"postgres"`
-	HTTP     map[string]string `json:"http"` // address of each target
-	PIDs     map[string]int    `json:"pids"` // of each process, as it is now
+	HTTP     map[string]string `json:"http"`             // address of each target
+	Search   string            `json:"search,omitempty"` // the search engine; empty: the index is embedded
+	PIDs     map[string]int    `json:"pids"`             // of each process, as it is now
 }
 
 type cluster struct {
 	dir, tidemark, nats string
+	engine, script      string   // the search engine, and what runs it; none when empty
 	flags               []string // of every target, besides its own
 	logger              *slog.Logger
 	mu                  sync.Mutex
@@ -59,6 +62,8 @@ func main() {
 	flag.StringVar(&c.dir, "dir", "./cluster", "directory for everything the cluster keeps")
 	flag.StringVar(&c.tidemark, "tidemark", "bin/tidemark", "the tidemark program")
 	flag.StringVar(&c.nats, "nats-server", "", "the nats-server program; built into DIR when empty")
+	flag.StringVar(&c.engine, "engine", "opensearch", "the search engine: opensearch, elasticsearch, or none for the embedded index")
+	flag.StringVar(&c.script, "search-engine", "scripts/search-engine", "what runs it")
 	port := flag.Int("port", 8080, "port of the api; the other targets follow it; 0: any free ports")
 	flag.Parse()
 	if err := c.run(ctx, *port); err != nil {
@@ -80,6 +85,7 @@ func (c *cluster) run(ctx context.Context, port int) error {
 			return fmt.Errorf("build nats-server: %w\n%s", err, out)
 		}
 	}
+	hasEngine := c.findEngine(ctx)
 	ports, err := c.ports(ctx, port)
 	if err != nil {
 		return err
@@ -99,10 +105,15 @@ func (c *cluster) run(ctx context.Context, port int) error {
 	if err := c.startNodes(log, ports[len(targets):]); err != nil {
 		return errors.Join(err, stop())
 	}
+	if hasEngine {
+		if err := c.startEngine(ctx, log); err != nil {
+			return errors.Join(err, stop())
+		}
+	}
 	for i, target := range targets {
 		c.startTarget(services, target, ports[i])
 	}
-	c.logger.InfoContext(ctx, "the cluster is up", "api", c.layout.HTTP["api"], "chat", c.layout.HTTP["chat"], "layout", filepath.Join(c.dir, "cluster.json"))
+	c.logger.InfoContext(ctx, "the cluster is up", "api", c.layout.HTTP["api"], "chat", c.layout.HTTP["chat"], "search", c.layout.Search, "layout", filepath.Join(c.dir, "cluster.json"))
 
 	<-ctx.Done()
 	return stop()
@@ -140,6 +151,9 @@ func (c *cluster) startTarget(group *run.Group, target string, port int) {
 		"serve", "--targets", target, "--data", filepath.Join(c.dir, target), "--listen", address,
 		"--nats", strings.Join(c.layout.NATS, ","), "--replicas", strconv.Itoa(nodes), "--postgres", c.layout.Postgres,
 	}, c.flags...)
+	if target == "search-indexer" && c.layout.Search != "" {
+		args = append(args, "--search", c.layout.Search)
+	}
 	group.Go(target, c.process(target, c.tidemark, args...))
 }
 

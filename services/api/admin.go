@@ -51,9 +51,10 @@ type Rebuild struct {
 
 // Lag is how far one projection is behind.
 type Lag struct {
-	Name   string `json:"name"`
-	*AsOf         // absent when the projection cannot be asked
-	Reason string `json:"reason,omitempty" doc:"Why it cannot be asked; it has no lag then."`
+	Name          string   `json:"name"`
+	*AsOf                  // absent when the projection cannot be asked
+	FinishSeconds *float64 `json:"finish_seconds,omitempty" doc:"Time until it is current, where that is known."`
+	Reason        string   `json:"reason,omitempty" doc:"Why it cannot be asked, or why it is not well. Without lag it cannot be asked."`
 }
 
 // TransformSchema says that a projection that cannot be asked has nothing but a reason.
@@ -129,21 +130,26 @@ func (s *Service) listProjections(ctx context.Context, _ *struct{}) (*Answer[Lis
 		}
 		out.Items = append(out.Items, p)
 	}
-	index, why := s.index(ctx)
+	index, _, why := s.index(ctx)
 	out.Items = append(out.Items, Projection{Name: searchIndex, AsOf: index, Reason: why})
 	return &Answer[List[Projection]]{out}, nil
 }
 
-// index tells how fresh the search index is, or why that is not known: it being away hides no other projection.
-func (s *Service) index(ctx context.Context) (*AsOf, string) {
+// index tells how fresh the search index is, and when it will be current, or why that is not known: it being away hides no
+// other projection.
+func (s *Service) index(ctx context.Context) (at *AsOf, finish *float64, why string) {
 	status, err := s.Reads.Search.Status(ctx)
 	switch {
 	case err != nil:
-		return nil, reason(err)
+		return nil, nil, reason(err)
 	case status.AsOf.Position.IsZero():
-		return nil, status.State // why is in the log of the search indexer
+		return nil, nil, status.State // why is in the log of the search indexer
+	case !status.Healthy && status.State != "running":
+		why = status.State
+	case !status.Healthy:
+		why = "the index cannot be written or read now" // the same
 	}
-	return asOf(status.AsOf), ""
+	return asOf(status.AsOf), status.FinishSeconds, why
 }
 
 // reason is what the caller may know of an error.
@@ -163,8 +169,8 @@ func (s *Service) lag(ctx context.Context, _ *struct{}) (*Answer[List[Lag]], err
 		}
 		out.Items = append(out.Items, Lag{Name: name, AsOf: asOf(a)})
 	}
-	index, why := s.index(ctx)
-	out.Items = append(out.Items, Lag{Name: searchIndex, AsOf: index, Reason: why})
+	index, finish, why := s.index(ctx)
+	out.Items = append(out.Items, Lag{Name: searchIndex, AsOf: index, FinishSeconds: finish, Reason: why})
 	return &Answer[List[Lag]]{out}, nil
 }
 

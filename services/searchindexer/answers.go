@@ -3,7 +3,9 @@ package searchindexer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -16,6 +18,9 @@ import (
 const (
 	longestWait = 2 * time.Second       // for a position
 	look        = 50 * time.Millisecond // how often to look at progress that needs no commit
+
+	usualRetry    = 2 * time.Second // after which it is worth asking again, when nobody knows better
+	countPatience = time.Second     // for an engine that is to count its documents
 )
 
 // answers are what the service says.
@@ -26,6 +31,8 @@ type answers struct {
 	runner  *projections.Runner
 	service *Service
 	job     *rebuild.Job // nil: the engine keeps one index
+
+	documents atomic.Uint64 // as they were counted last
 }
 
 func (a *answers) handlers() map[string]handler {
@@ -67,12 +74,40 @@ func (a *answers) query(ctx context.Context, body []byte) (any, error) {
 	asOf := a.asOf() // before the search: what is found is at least as new
 	result, err := a.engine.Search(ctx, q)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, projections.ErrTransient) {
 			a.deps.Logger.ErrorContext(ctx, "search failed", "org", r.Org, "error", err)
 		}
-		return nil, fmt.Errorf("search: %w", err)
+		return nil, a.away(fmt.Errorf("search: %w", err))
 	}
 	return search.Answer{Items: result.Hits, Total: result.Total, Next: r.Next(q, result.After), AsOf: asOf}, nil
+}
+
+// away makes of an engine that is away what callers are told: that it is, how far the index is behind, and when to ask
+// again. Any other error stays what it is.
+func (a *answers) away(err error) error {
+	if !errors.Is(err, projections.ErrTransient) {
+		return err
+	}
+	after := usualRetry
+	if e, ok := errors.AsType[retrier](err); ok {
+		after = max(time.Second, e.RetryAfter())
+	}
+	return unavailable(a.asOf(), after).WithCause(err)
+}
+
+// retrier is an engine's error that knows when it is worth asking again.
+type retrier interface {
+	error
+	RetryAfter() time.Duration
+}
+
+// unavailable tells how far the index is behind while it cannot be asked; zero: that is not known.
+func unavailable(asOf projections.AsOf, after time.Duration) *fault.Fault {
+	f := search.ErrUnavailable.WithRetryAfter(after)
+	if asOf.Position.IsZero() {
+		return f
+	}
+	return f.WithHint("the index is %d events and %.1f seconds behind; everything else works; try again in a moment", asOf.LagEvents, asOf.LagSeconds)
 }
 
 // await returns when the index has p.
@@ -136,7 +171,9 @@ func (a *answers) asOf() projections.AsOf {
 		if checkpoint < out.Position.Sequence {
 			out.Position.Sequence, out.Position.Partition = checkpoint, s.Partition
 		}
-		out.LagEvents, out.LagSeconds = max(out.LagEvents, s.LagEvents), max(out.LagSeconds, s.LagSeconds)
+		// What is committed and not found yet waits too.
+		out.LagEvents = max(out.LagEvents, s.LagEvents, a.deps.Log.HeadOf(s.Partition)-checkpoint)
+		out.LagSeconds = max(out.LagSeconds, s.LagSeconds, a.tracker.hidden().Seconds())
 	}
 	if out.LagSeconds > 0 {
 		out.Time = time.Now().Add(-time.Duration(out.LagSeconds * float64(time.Second))).UTC()
@@ -157,7 +194,7 @@ func (a *answers) count(ctx context.Context, body []byte) (any, error) {
 	}
 	list, err := a.engine.Count(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("count: %w", err)
+		return nil, a.away(fmt.Errorf("count: %w", err))
 	}
 	const most = 5000 // rows that fit a message
 	if len(list) > most {
@@ -169,11 +206,16 @@ func (a *answers) count(ctx context.Context, body []byte) (any, error) {
 
 func (a *answers) status(ctx context.Context, _ []byte) (any, error) {
 	s := a.service.Status()
-	s.AsOf = a.asOf()
-	var err error
-	if s.Documents, err = a.engine.Documents(ctx); err != nil {
-		s.Healthy, s.Reason = false, err.Error()
+	s.AsOf, s.FinishSeconds = a.asOf(), a.service.finish()
+	ctx, cancel := context.WithTimeout(ctx, countPatience) // how far it is, is known without the engine
+	defer cancel()
+	n, err := a.engine.Documents(ctx)
+	if err != nil {
+		s.Healthy, s.Reason, s.Documents = false, err.Error(), a.documents.Load()
+		return s, nil
 	}
+	a.documents.Store(n)
+	s.Documents = n
 	return s, nil
 }
 

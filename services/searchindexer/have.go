@@ -29,7 +29,7 @@ func (a *answers) have(ctx context.Context, body []byte) (any, error) {
 		}
 		doc, err := a.engine.Document(ctx, r.Org, id)
 		if err != nil {
-			return nil, fmt.Errorf("read the document of %s: %w", id, err)
+			return nil, a.away(fmt.Errorf("read the document of %s: %w", id, err))
 		}
 		if doc != nil {
 			list = append(list, search.HaveOf(doc))

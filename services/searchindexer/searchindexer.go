@@ -10,6 +10,7 @@ package searchindexer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -47,9 +48,12 @@ type Deps struct {
 type Service struct {
 	deps Deps
 
-	mu     sync.Mutex
-	status search.Status // State and Reason
-	runner *projections.Runner
+	mu      sync.Mutex
+	status  search.Status // State and Reason
+	runner  *projections.Runner
+	answers *answers // of the index that was open last; nil: none was
+
+	meter meter // of its lag
 }
 
 // New makes the service; nothing happens before Run.
@@ -70,6 +74,18 @@ const (
 
 // Run works until ctx ends, and returns nil then.
 func (s *Service) Run(ctx context.Context) error {
+	if r := s.deps.Registerer; r != nil {
+		c := collector{s}
+		if err := r.Register(c); err != nil {
+			return fmt.Errorf("register the metrics of search: %w", err)
+		}
+		defer r.Unregister(c)
+	}
+	var measuring sync.WaitGroup
+	defer measuring.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	measuring.Go(func() { s.measure(ctx) })
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 250*time.Millisecond, 10*time.Second
 	for ctx.Err() == nil {
@@ -101,10 +117,10 @@ func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 		Name: Name, Kinds: search.Kinds, Log: s.deps.Log, Sink: tracker,
 		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits, Pace: s.deps.Pace, Group: projections.Index,
 	})
-	s.mu.Lock()
-	s.runner = runner
-	s.mu.Unlock()
 	a := &answers{deps: s.deps, engine: engine, tracker: tracker, runner: runner, service: s}
+	s.mu.Lock()
+	s.runner, s.answers = runner, a
+	s.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	if set, ok := engine.(*indexes.Set); ok {
 		a.job = rebuild.New(rebuild.Config{
@@ -126,9 +142,14 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	down := func(context.Context, []byte) (any, error) {
-		return nil, search.ErrUnavailable.WithRetryAfter(max(d, time.Second))
+		return nil, unavailable(s.asOf(), max(d, time.Second))
 	}
-	status := func(context.Context, []byte) (any, error) { return s.Status(), nil }
+	status := func(context.Context, []byte) (any, error) {
+		st := s.Status()
+		st.AsOf = s.asOf()
+		st.FinishSeconds = s.finish()
+		return st, nil
+	}
 	if err := listen(ctx, s.deps.Conn, 1, map[string]handler{
 		search.SubjectQuery: down, search.SubjectCount: down, search.SubjectParked: down, search.SubjectAsk: down,
 		search.SubjectHave: down, search.SubjectRebuild: down, search.SubjectStatus: status,
@@ -136,6 +157,54 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 		s.deps.Logger.WarnContext(ctx, "search cannot be answered", "error", err)
 		wait(ctx, d)
 	}
+}
+
+// measure notes how the lag changes, until ctx ends.
+func (s *Service) measure(ctx context.Context) {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if a := s.last(); a != nil {
+				s.meter.add(now, a.asOf().LagEvents)
+			}
+		}
+	}
+}
+
+// finish is how many seconds are left until the index is current; nil when that is not known.
+func (s *Service) finish() *float64 {
+	a := s.last()
+	if a == nil {
+		return nil
+	}
+	var seconds float64
+	if a.asOf().LagEvents > 0 {
+		left, known := s.meter.finish()
+		if !known {
+			return nil
+		}
+		seconds = left.Seconds()
+	}
+	return &seconds
+}
+
+// last is what answered last; nil when nothing ever did.
+func (s *Service) last() *answers {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answers
+}
+
+// asOf is how fresh the index was that was open last, and how far the log has gone since; zero when none was.
+func (s *Service) asOf() projections.AsOf {
+	if a := s.last(); a != nil {
+		return a.asOf()
+	}
+	return projections.AsOf{}
 }
 
 func (s *Service) enter(state string, err error) {

@@ -25,6 +25,7 @@ type tracker struct {
 	pending map[int]projections.State      // committed
 	commits uint64                         // how many there were
 	shown   uint64                         // how many of them searches find
+	since   time.Time                      // when the first that they do not find was made; zero: they find all
 	states  map[int]projections.State      // and found by searches
 	asked   map[string]projections.Request // by parked key
 	moved   chan struct{}                  // closed when a state changes
@@ -53,6 +54,9 @@ func (t *tracker) committed(partition int, s projections.State) {
 	s.Parked = maps.Clone(s.Parked)
 	t.pending[partition] = s
 	t.commits++
+	if t.since.IsZero() {
+		t.since = time.Now()
+	}
 	select {
 	case t.came <- struct{}{}:
 	default: // told already
@@ -68,7 +72,7 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 		case <-t.came:
 		}
 		t.mu.Lock()
-		now, commits := maps.Clone(t.pending), t.commits
+		now, commits, began := maps.Clone(t.pending), t.commits, time.Now()
 		t.mu.Unlock()
 		if err := engine.Refresh(ctx); err != nil {
 			select {
@@ -80,7 +84,9 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 		}
 		t.mu.Lock()
 		maps.Copy(t.states, now)
-		t.shown = commits
+		if t.shown, t.since = commits, began; t.commits == commits {
+			t.since = time.Time{}
+		}
 		close(t.moved)
 		t.moved = make(chan struct{})
 		t.mu.Unlock()
@@ -101,6 +107,16 @@ func (t *tracker) checkpoint(partition int) (sequence uint64, clean bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.states[partition].Progress.Checkpoint, t.shown == t.commits
+}
+
+// hidden is for how long something has been committed that searches do not find.
+func (t *tracker) hidden() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		return 0
+	}
+	return time.Since(t.since)
 }
 
 func (t *tracker) parked() []projections.Parked {

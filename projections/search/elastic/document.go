@@ -110,7 +110,7 @@ func (e *Engine) Have(ctx context.Context, list []events.Aggregate) (map[events.
 	for i, got := range res.Docs {
 		switch {
 		case got.Error != nil:
-			return nil, e.away("read document "+got.Id, fmt.Errorf("%s: %s", got.Error.Type, got.Error.Reason))
+			return nil, e.away("read document "+got.Id, &es.Error{Details: got.Error})
 		case !got.Found:
 			continue
 		}

@@ -18,6 +18,8 @@ import (
 type Engine struct {
 	cfg    Config
 	client *es.Client
+	sender *sender
+	gone   *gone // of all indexes of the store
 	index  string
 	fields map[string]json.RawMessage // what an index of another version can hold; nil: all
 
@@ -32,7 +34,20 @@ func (e *Engine) rebuild(kind error, detail string) error {
 	return fmt.Errorf("%w: %s; nothing is lost: remove the index %s, and it is filled again from the log", kind, detail, e.index)
 }
 
-func (e *Engine) away(what string, err error) error { return away(what, err) }
+// away is an error of the engine, which may be well again later. An index that is not there any more will not come back by
+// itself.
+func (e *Engine) away(what string, err error) error {
+	if typeOf(err) == typeNone {
+		e.missing()
+	}
+	return away(what, err)
+}
+
+func (e *Engine) missing() {
+	if e.gone != nil {
+		e.gone.tell(e.index)
+	}
+}
 
 // Documents is the number of conversations in the index.
 func (e *Engine) Documents(ctx context.Context) (uint64, error) {
@@ -118,7 +133,7 @@ func (e *Engine) get(ctx context.Context, place string) (*es.GetResult, error) {
 	case len(res.Docs) != 1:
 		return nil, e.away("read "+place, errors.New("no answer"))
 	case res.Docs[0].Error != nil:
-		return nil, e.away("read "+place, fmt.Errorf("%s: %s", res.Docs[0].Error.Type, res.Docs[0].Error.Reason))
+		return nil, e.away("read "+place, &es.Error{Details: res.Docs[0].Error})
 	case !res.Docs[0].Found:
 		return nil, nil //nolint:nilnil // nothing there is an answer, not a failure
 	}
@@ -213,7 +228,7 @@ func (e *Engine) Places(ctx context.Context, list []events.Aggregate) (map[event
 	for i, got := range res.Docs {
 		switch {
 		case got.Error != nil:
-			return nil, e.away("read document "+got.Id, fmt.Errorf("%s: %s", got.Error.Type, got.Error.Reason))
+			return nil, e.away("read document "+got.Id, &es.Error{Details: got.Error})
 		case got.Found && got.Version != nil && *got.Version > 0:
 			var d document
 			if err := json.Unmarshal(got.Source, &d); err != nil {

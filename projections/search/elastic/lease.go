@@ -38,12 +38,12 @@ type leaseBody struct {
 var errLost = errors.New("the search index was taken over by another process")
 
 // leaseIndex has nothing to search for.
-const leaseIndex = `{"settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}}, "mappings": {"dynamic": false}}`
+const leaseIndex = `{"settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}}, "mappings": {"dynamic": false}, "aliases": {%q: {}}}`
 
 // acquire waits until the indexes are nobody's, as long as nobody says otherwise.
 func (s *Store) acquire(ctx context.Context) (*lease, error) {
-	e := &Engine{cfg: s.cfg, client: s.client, index: s.cfg.Name + "-lease"}
-	_, err := s.client.CreateIndex(e.index).BodyString(leaseIndex).Do(ctx)
+	e := &Engine{cfg: s.cfg, client: s.client, gone: s.gone, index: s.cfg.Name + "-lease"}
+	_, err := s.client.CreateIndex(e.index).BodyString(fmt.Sprintf(leaseIndex, into(e.index))).Do(ctx)
 	if err != nil && typeOf(err) != "resource_already_exists_exception" {
 		return nil, away("make the index "+e.index, err)
 	}
@@ -132,12 +132,32 @@ func (l *lease) keep(ctx context.Context) error {
 		at := l.at
 		l.mu.Unlock()
 		if err := l.take(ctx, &at); errors.Is(err, projections.ErrHeld) {
+			if ours, err := l.ours(ctx); ours || err != nil { // if it is not known, the next beat tells
+				continue
+			}
 			l.mu.Lock()
 			l.lost = true
 			l.mu.Unlock()
 			return errLost
 		}
 	}
+}
+
+// ours tells whether it was we who wrote it last: the answer to a beat may have been lost on the way.
+func (l *lease) ours(ctx context.Context) (bool, error) {
+	got, err := l.engine.get(ctx, leasePlace)
+	if err != nil || got == nil {
+		return false, err
+	}
+	var d document
+	var body leaseBody
+	if json.Unmarshal(got.Source, &d) != nil || json.Unmarshal(d.Kept, &body) != nil || body.Owner != l.owner {
+		return false, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at = markOf(got)
+	return true, nil
 }
 
 func (l *lease) owns() bool {

@@ -43,6 +43,8 @@ type Config struct {
 	Name               string       // of the alias; the indexes behind it are NAME-v1, NAME-v2 …
 	Incarnation        string       // of the log: an index of another one is refused
 	Partitions         int
+	Metrics            *Metrics      // nil: nothing is measured
+	Logger             *slog.Logger  // nil: nothing is logged
 	Lease              time.Duration // after which an owner that says nothing is replaced; zero: 6 s
 }
 
@@ -56,6 +58,9 @@ const (
 type Store struct {
 	cfg    Config
 	client *es.Client
+	guard  *guard
+	sender *sender // of all indexes
+	gone   *gone
 	lease  *lease
 }
 
@@ -66,23 +71,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Lease == 0 {
 		cfg.Lease = usualLease
 	}
-	if cfg.Client == nil {
-		cfg.Client = &http.Client{Timeout: requestTimeout}
-	}
-	options := []es.ClientOptionFunc{es.SetURL(cfg.URL), es.SetSniff(false), es.SetHealthcheck(false), es.SetHttpClient(cfg.Client)}
-	if cfg.Username != "" {
-		options = append(options, es.SetBasicAuth(cfg.Username, cfg.Password))
-	}
-	if cfg.APIKey != "" {
-		options = append(options, es.SetHeaders(http.Header{"Authorization": {"ApiKey " + cfg.APIKey}}))
-	}
-	client, err := es.NewClient(options...)
+	client, guard, err := connect(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("search engine at %s: %w", cfg.URL, err)
+		return nil, err
 	}
-	s := &Store{cfg: cfg, client: client}
+	s := &Store{cfg: cfg, client: client, guard: guard, sender: newSender(client, cfg.Metrics), gone: newGone()}
 	if s.lease, err = s.acquire(ctx); err != nil {
 		client.Stop()
+		guard.close()
 		return nil, err
 	}
 	return s, nil
@@ -90,6 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // OpenIndexes takes the indexes for this process, and opens them.
 func OpenIndexes(ctx context.Context, cfg Config, history search.History, logger *slog.Logger) (*indexes.Set, error) {
+	cfg.Logger = logger
 	s, err := Open(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -217,8 +214,13 @@ func (s *Store) Create(ctx context.Context, number int, role search.Role) (searc
 	}
 	mappings, _ := body["mappings"].(map[string]any)
 	mappings["_meta"] = about{Format: search.Format, Incarnation: s.cfg.Incarnation, Partitions: s.cfg.Partitions, Fingerprint: Fingerprint()}
-	body["aliases"] = map[string]any{s.alias(role): struct{}{}}
-	if _, err := s.client.CreateIndex(s.index(number)).BodyJson(body).Do(ctx); err != nil {
+	body["aliases"] = map[string]any{s.alias(role): struct{}{}, into(s.index(number)): struct{}{}}
+	_, err := s.client.CreateIndex(s.index(number)).BodyJson(body).Do(ctx)
+	switch {
+	case err == nil:
+	case typeOf(err) == "invalid_alias_name_exception":
+		return nil, fmt.Errorf("%s is an index, and is to be the alias of one: remove it, or name another in --search; %w", s.alias(role), err)
+	default:
 		return nil, away("make the search index "+s.index(number), err)
 	}
 	return s.Open(ctx, number)
@@ -230,7 +232,7 @@ func (s *Store) Open(ctx context.Context, number int) (search.Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: s.cfg, client: s.client, index: s.index(number), marks: map[int]*mark{}}
+	e := &Engine{cfg: s.cfg, client: s.client, sender: s.sender, gone: s.gone, index: s.index(number), marks: map[int]*mark{}}
 	is, there := all[number]
 	if !there {
 		return nil, away("open the search index "+e.index, errors.New("it is not there"))
@@ -242,6 +244,11 @@ func (s *Store) Open(ctx context.Context, number int) (search.Index, error) {
 		return nil, e.rebuild(search.ErrIncarnation, "made from log "+a.Incarnation+" with "+strconv.Itoa(a.Partitions)+" partitions")
 	case a.Fingerprint != Fingerprint():
 		e.fields = is.Mappings.Properties
+	}
+	if _, has := is.Aliases[into(e.index)]; !has { // somebody has restored it
+		if _, err := s.client.Alias().Add(e.index, into(e.index)).Do(ctx); err != nil {
+			return nil, away("name the search index "+e.index, err)
+		}
 	}
 	return e, nil
 }
@@ -283,9 +290,6 @@ func (s *Store) Remove(ctx context.Context, number int) error {
 // RefreshInterval is the engine's own usual one.
 func (s *Store) RefreshInterval() time.Duration { return time.Second }
 
-// Run keeps the indexes for this process, and returns when they are somebody else's, or ctx ends.
-func (s *Store) Run(ctx context.Context) error { return s.lease.keep(ctx) }
-
 // Owns tells whether nobody has taken them over.
 func (s *Store) Owns() bool { return s.lease.owns() }
 
@@ -295,6 +299,7 @@ func (s *Store) Close() error {
 	defer cancel()
 	s.lease.release(bounded)
 	s.client.Stop()
+	s.guard.close()
 	return nil
 }
 
