@@ -52,6 +52,7 @@ type cli struct {
 	Import     importCommand     `cmd:"" help:"Bring conversations in from JSONL files."`
 	Lag        lagCommand        `cmd:"" help:"How far each part is behind the log."`
 	Parked     parkedCommand     `cmd:"" help:"Look after events that a projection could not apply."`
+	Search     searchCommand     `cmd:"" help:"Look after the search indexes: status, rebuild, verify, switch, rollback, drop."`
 	Projection projectionCommand `cmd:"" help:"Look after projections: list, rebuild, compare, switch, drop."`
 	Ledger     ledgerCommand     `cmd:"" help:"Prove that everything accepted is in every read model; exit 1 on a hole."`
 	Customer   customerCommand   `cmd:"" help:"The people whom the desk helps: list, show, erase."`

@@ -415,7 +415,7 @@ func (d *desk) wireAPI(mux *http.ServeMux) error {
 			Search:    finder,
 			Freshness: freshness,
 		},
-		Admin: api.Operator{Pool: d.reads, Index: finder}, Models: readModels, OperatorOrg: d.Operator,
+		Admin: api.Operator{Pool: d.reads, Index: finder}, Rebuilds: finder, Models: readModels, OperatorOrg: d.Operator,
 		Ledger:   api.NewLedger(d.log, d.reads, freshness, finder, 10*time.Second),
 		Gatherer: d.registry, Health: d.allChecks(),
 		Logger: d.logger.With("part", "api"),

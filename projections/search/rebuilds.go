@@ -35,8 +35,8 @@ type RebuildStatus struct {
 	Engine  string      `json:"engine"`
 	Indexes []IndexInfo `json:"indexes"`
 	// Due tells that the index which serves was made by a version that cuts or lays out documents otherwise.
-	Due     bool     `json:"rebuild_due"`
-	Rebuild *Rebuild `json:"rebuild"` // nil: none is under way
+	Due     bool             `json:"rebuild_due"`
+	Rebuild *RebuildProgress `json:"rebuild"` // nil: none is under way
 }
 
 // RebuildState is how far a rebuild is.
@@ -53,8 +53,8 @@ const (
 	RebuildFailed    RebuildState = "failed"   // see Detail; resume goes on
 )
 
-// Rebuild is an index that is built beside the one that serves.
-type Rebuild struct {
+// RebuildProgress is an index that is built beside the one that serves.
+type RebuildProgress struct {
 	ID        string       `json:"id"`
 	Index     string       `json:"index"`
 	State     RebuildState `json:"state"`

@@ -66,9 +66,9 @@ func (Lag) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 var errProjection = fault.New(fault.NotFound, "not_found", "there is no such projection").
 	WithHint("GET /v1/admin/projections lists them")
 
-// errNotRebuilt stands for the search index: nobody builds another one beside it, and who asked would wait for ever.
+// errNotRebuilt stands for the search index, whose rebuilds are asked for elsewhere.
 var errNotRebuilt = fault.New(fault.Invalid, "rebuild_unsupported", "this projection cannot be rebuilt beside the running one").
-	WithHint("the search index is built anew when its directory is not there: see Rebuilds in docs/operations.md")
+	WithHint("POST /v1/admin/rebuilds, or 'tidemark search rebuild', builds the search index anew")
 
 // errNoAdmin stands for an api process that was started without a database.
 var errNoAdmin = fault.New(fault.Unavailable, "admin_unavailable", "this process cannot reach the projections").

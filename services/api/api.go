@@ -36,6 +36,7 @@ type Deps struct {
 	OperatorOrg string              // whose admins may make orgs; empty: nobody
 	Models      []string            // the projections that /v1/admin/lag tells of; each can be rebuilt
 	Admin       Admin               // nil: the admin pages answer that there is nothing
+	Rebuilds    Rebuilds            // of the search indexes; nil: the same
 	Ledger      Ledger              // nil: there is no account to be had
 	Gatherer    prometheus.Gatherer // nil: no /metrics
 	Health      []web.Check         // of the parts of this process, for /readyz
@@ -116,6 +117,7 @@ func (s *Service) register() {
 	s.registerSurveys()
 	s.registerStream()
 	s.registerProjections()
+	s.registerRebuilds()
 	s.registerParked()
 	s.registerImport()
 	s.registerOrgs()

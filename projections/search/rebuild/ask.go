@@ -72,6 +72,9 @@ func (j *Job) step(ctx context.Context, r search.RebuildRequest) error {
 		j.pace.limit(r.Rate)
 		return j.note(ctx)
 	case search.AskVerify:
+		j.mu.Lock()
+		j.sample = r.Sample
+		j.mu.Unlock()
 		return j.again(ctx, now)
 	case search.AskSwitch:
 		if now.State != search.RebuildVerified {
@@ -98,7 +101,7 @@ func (j *Job) begin(ctx context.Context, r search.RebuildRequest) error {
 	return nil
 }
 
-func (j *Job) resume(ctx context.Context, now *search.Rebuild) error {
+func (j *Job) resume(ctx context.Context, now *search.RebuildProgress) error {
 	state := search.RebuildBuilding
 	if now.Total > 0 && now.Done >= now.Total {
 		state = search.RebuildVerifying
@@ -114,7 +117,7 @@ func (j *Job) resume(ctx context.Context, now *search.Rebuild) error {
 }
 
 // again verifies what was built.
-func (j *Job) again(ctx context.Context, now *search.Rebuild) error {
+func (j *Job) again(ctx context.Context, now *search.RebuildProgress) error {
 	switch now.State {
 	case search.RebuildVerified, search.RebuildDiffers, search.RebuildBuilt, search.RebuildFailed:
 	case search.RebuildVerifying:

@@ -6,6 +6,7 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,11 +61,12 @@ type Job struct {
 	acting sync.Mutex // held by who takes a step
 
 	mu       sync.Mutex
-	now      *search.Rebuild // nil: none
-	begun    time.Time       // when this process took it up
-	before   uint64          // documents that it had then
+	now      *search.RebuildProgress // nil: none
+	begun    time.Time               // when this process took it up
+	before   uint64                  // documents that it had then
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when the work that cancel ends is over
+	sample   int           // that was asked for
 	previous string        // why the previous index cannot serve yet
 }
 
@@ -157,7 +159,7 @@ func (j *Job) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &search.Rebuild{}
+	r := &search.RebuildProgress{}
 	if raw == nil { // it was killed between making the index and saying so
 		r = j.fresh(search.RebuildRequest{})
 	} else if err := json.Unmarshal(raw, r); err != nil {
@@ -170,9 +172,9 @@ func (j *Job) load(ctx context.Context) error {
 	return nil
 }
 
-func (j *Job) fresh(r search.RebuildRequest) *search.Rebuild {
+func (j *Job) fresh(r search.RebuildRequest) *search.RebuildProgress {
 	now := time.Now().UTC()
-	return &search.Rebuild{
+	return &search.RebuildProgress{
 		ID: events.NewID(), State: search.RebuildBuilding, Total: j.log.Head(), Limit: r.Rate, Switch: r.Switch, StartedAt: now, UpdatedAt: now,
 	}
 }
@@ -219,7 +221,7 @@ func (j *Job) heal(ctx context.Context, role search.Role) error {
 }
 
 // build goes through the log, newest first.
-func (j *Job) build(ctx context.Context, r *search.Rebuild) error {
+func (j *Job) build(ctx context.Context, r *search.RebuildProgress) error {
 	if r.Done == 0 {
 		if err := j.set.Prepare(ctx); err != nil {
 			return err
@@ -268,7 +270,10 @@ func (j *Job) wrote(n int) {
 
 // verify compares, and has the new index serve when that was asked for.
 func (j *Job) verify(ctx context.Context) error {
-	found, err := j.compare(ctx, usualSample)
+	j.mu.Lock()
+	sample := cmp.Or(j.sample, usualSample)
+	j.mu.Unlock()
+	found, err := j.compare(ctx, sample)
 	if err != nil {
 		return err
 	}
@@ -298,7 +303,7 @@ func (j *Job) serve(ctx context.Context) error {
 }
 
 // current is a copy of what is under way; nil: nothing.
-func (j *Job) current() *search.Rebuild {
+func (j *Job) current() *search.RebuildProgress {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.now == nil {

@@ -60,9 +60,9 @@ func (j *job) ask(tb testing.TB, ask string) search.RebuildStatus {
 }
 
 // reaches waits until the rebuild is in a state.
-func (j *job) reaches(tb testing.TB, state search.RebuildState) search.Rebuild {
+func (j *job) reaches(tb testing.TB, state search.RebuildState) search.RebuildProgress {
 	tb.Helper()
-	var last search.Rebuild
+	var last search.RebuildProgress
 	err := testkit.Eventually(tb.Context(), "the rebuild is "+string(state), func() error {
 		s, err := j.Status(tb.Context())
 		if err != nil || s.Rebuild == nil {
