@@ -52,10 +52,11 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// start starts a process under a name.
-func (f *fleet) start(name, targets, postgres string) *testkit.Process {
+// start starts a process under a name, with more flags if need be.
+func (f *fleet) start(name, targets, postgres string, more ...string) *testkit.Process {
 	f.t.Helper()
-	p := tidemark(f.t).Serve(f.t, testkit.Dir(f.t), "--nats", f.nats, "--attachments", f.files, "--targets", targets, "--postgres", postgres)
+	flags := append([]string{"--nats", f.nats, "--attachments", f.files, "--targets", targets, "--postgres", postgres}, more...)
+	p := tidemark(f.t).Serve(f.t, testkit.Dir(f.t), flags...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.key == "" {

@@ -70,6 +70,7 @@ type RebuildProgress struct {
 	Switch    bool         `json:"switch,omitempty"` // it is to serve once it is verified
 	StartedAt time.Time    `json:"started_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
+	Prepared  bool         `json:"prepared"` // the new index has what was known before it
 	Verified  *Verified    `json:"verified,omitempty"`
 }
 

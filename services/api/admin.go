@@ -163,11 +163,14 @@ func reason(err error) string {
 func (s *Service) lag(ctx context.Context, _ *struct{}) (*Answer[List[Lag]], error) {
 	out := List[Lag]{Items: []Lag{}}
 	for _, name := range s.Models {
-		a, err := s.Reads.Freshness.AsOf(ctx, name)
-		if err != nil {
+		switch a, err := s.Reads.Freshness.AsOf(ctx, name); {
+		case err == nil:
+			out.Items = append(out.Items, Lag{Name: name, AsOf: asOf(a)})
+		case fault.KindOf(err) == fault.Unavailable: // which hides nothing of the others
+			out.Items = append(out.Items, Lag{Name: name, Reason: reason(err)})
+		default:
 			return nil, err
 		}
-		out.Items = append(out.Items, Lag{Name: name, AsOf: asOf(a)})
 	}
 	index, finish, why := s.index(ctx)
 	out.Items = append(out.Items, Lag{Name: searchIndex, AsOf: index, FinishSeconds: finish, Reason: why})

@@ -222,14 +222,11 @@ func (j *Job) heal(ctx context.Context, role search.Role) error {
 
 // build goes through the log, newest first.
 func (j *Job) build(ctx context.Context, r *search.RebuildProgress) error {
-	if r.Done == 0 {
-		if err := j.set.Prepare(ctx); err != nil {
+	if r.Prepared {
+		if err := j.heal(ctx, search.RoleBuilding); err != nil {
 			return err
 		}
-		if err := j.note(ctx); err != nil {
-			return err
-		}
-	} else if err := j.heal(ctx, search.RoleBuilding); err != nil {
+	} else if err := j.prepare(ctx, r); err != nil {
 		return err
 	}
 	j.mu.Lock()
@@ -245,6 +242,19 @@ func (j *Job) build(ctx context.Context, r *search.RebuildProgress) error {
 		return err
 	}
 	return j.enter(ctx, search.RebuildVerifying, "")
+}
+
+// prepare tells the new index what was known before it, and then up to where the log is gone through. Only from then on its own
+// progress tells what a crash took from it; were it killed before, it is prepared again, and goes through what came meanwhile.
+func (j *Job) prepare(ctx context.Context, r *search.RebuildProgress) error {
+	if err := j.set.Prepare(ctx); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	j.now.Total, j.now.Prepared = j.log.Head(), true
+	*r = *j.now
+	j.mu.Unlock()
+	return j.note(ctx)
 }
 
 // wrote counts documents, and tells from them the rate and the time to finish.

@@ -298,23 +298,75 @@ func rebuildSteps(t *testing.T, start Start) {
 // rebuildHeals: what a crash took from an index that does not serve is written again, before it may serve.
 func rebuildHeals(t *testing.T, start Start) {
 	t.Helper()
-	log, place := &Log{}, t.TempDir()
-	a := Conversation("org", "one")
-	log.Append(a, events.ConversationOpened{CustomerID: "ann", Subject: "Hello"})
-	engine := start(t, place, log)
-	log.Drive(t.Context(), t, engine, 50)
-	j := work(t, engine, log)
-	if _, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRebuild, Switch: true}); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		role  search.Role
+		begin func(t *testing.T, j *job)
+		serve func(t *testing.T, j *job)
+	}{
+		"previous": {search.RolePrevious, func(t *testing.T, j *job) {
+			t.Helper()
+			if _, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRebuild, Switch: true}); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Until(t, "the new one serves", func() bool {
+				s, err := j.Status(t.Context())
+				return err == nil && s.Rebuild == nil && len(s.Indexes) == 2
+			})
+		}, func(t *testing.T, j *job) {
+			t.Helper()
+			testkit.Until(t, "it goes back", func() bool {
+				_, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRollback})
+				return err == nil
+			})
+		}},
+		"building": {search.RoleBuilding, func(t *testing.T, j *job) {
+			t.Helper()
+			if _, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRebuild, Rate: 0.01}); err != nil { // which writes nothing for now
+				t.Fatal(err)
+			}
+			testkit.Until(t, "it is prepared", func() bool {
+				s, err := j.Status(t.Context())
+				return err == nil && s.Rebuild.Prepared
+			})
+		}, func(t *testing.T, j *job) {
+			t.Helper()
+			j.ask(t, search.AskThrottle)
+			j.reaches(t, search.RebuildVerified)
+			j.ask(t, search.AskSwitch)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, place := &Log{}, t.TempDir()
+			a := Conversation("org", "one")
+			log.Append(a, events.ConversationOpened{CustomerID: "ann", Subject: "Hello"})
+			engine := start(t, place, log)
+			log.Drive(t.Context(), t, engine, 50)
+			j := work(t, engine, log)
+			c.begin(t, j)
+			log.Append(a, events.ConversationMessageReceived{MessageID: "m", Text: "it blinks"})
+			loseOnce(t, j.set, c.role, log.Fold(t)[a])
+			j.stop()
+			if err := engine.Close(); err != nil {
+				t.Fatal(err)
+			}
+			engine = start(t, place, log)
+			j = work(t, engine, log)
+			c.serve(t, j)
+			equal(t, engine, log)
+			j.stop()
+			if err := engine.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
-	testkit.Until(t, "the new one serves", func() bool {
-		s, err := j.Status(t.Context())
-		return err == nil && s.Rebuild == nil && len(s.Indexes) == 2
-	})
-	log.Append(a, events.ConversationMessageReceived{MessageID: "m", Text: "it blinks"})
-	doc := log.Fold(t)[a]
-	err := j.set.Still(t.Context(), search.RolePrevious, func(serving, _ search.Index) error { // as if the other write had been lost
-		p := a.Partition(Partitions)
+}
+
+// loseOnce writes a document to the index that serves alone, as if a crash had taken the other write.
+func loseOnce(t *testing.T, set *indexes.Set, role search.Role, doc *search.Document) {
+	t.Helper()
+	p := Conversation(doc.Org, doc.ID).Partition(Partitions)
+	err := set.Still(t.Context(), role, func(serving, _ search.Index) error {
 		state, err := serving.State(t.Context(), p)
 		state.Progress = projections.Progress{Checkpoint: doc.Position}
 		return errors.Join(err, serving.Write(t.Context(), search.Batch{
@@ -322,21 +374,6 @@ func rebuildHeals(t *testing.T, start Start) {
 		}))
 	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	j.stop()
-	if err := engine.Close(); err != nil {
-		t.Fatal(err)
-	}
-	engine = start(t, place, log)
-	j = work(t, engine, log)
-	testkit.Until(t, "it goes back", func() bool {
-		_, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRollback})
-		return err == nil
-	})
-	equal(t, engine, log)
-	j.stop()
-	if err := engine.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
