@@ -27,7 +27,8 @@ type relay struct {
 
 	mu     sync.Mutex
 	answer func(req *http.Request) int // instead of the engine's; 0: the engine answers
-	bulks  int                         // requests
+	begun  int                         // requests to write, also those that were cut half way
+	bulks  int                         // requests to write
 	of     map[string]int              // documents in them, by place
 }
 
@@ -47,6 +48,7 @@ func newRelay(tb testing.TB, upstream string) *relay {
 	}
 	r.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/_bulk") {
+			r.begin()
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
 				return // it was cut
@@ -131,6 +133,19 @@ func (r *relay) instead(answer func(req *http.Request) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer
+}
+
+func (r *relay) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun++
+}
+
+// tried is how many requests to write were begun.
+func (r *relay) tried() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun
 }
 
 func (r *relay) count(body []byte) {
