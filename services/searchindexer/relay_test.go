@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -70,8 +72,15 @@ func newRelay(tb testing.TB, upstream string) *relay {
 		through.ServeHTTP(w, req)
 	}))
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	r.proxy = toxiproxy.NewProxy(server, "engine", "127.0.0.1:0", strings.TrimPrefix(r.web.URL, "http://"))
-	r.start()
+	for range 100 {
+		r.proxy = toxiproxy.NewProxy(server, "engine", quietPort(), strings.TrimPrefix(r.web.URL, "http://"))
+		if err = r.proxy.Start(); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		tb.Fatalf("start the relay: %v", err)
+	}
 	tb.Cleanup(func() {
 		r.proxy.Stop()
 		r.web.CloseClientConnections()
@@ -79,6 +88,9 @@ func newRelay(tb testing.TB, upstream string) *relay {
 	})
 	return r
 }
+
+// quietPort is none that the system gives to outgoing connections: a relay that was cut has to find its own free again.
+func quietPort() string { return fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000)) }
 
 func (r *relay) url() string { return "http://" + r.proxy.Listen }
 
