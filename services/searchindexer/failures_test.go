@@ -143,6 +143,11 @@ func (r *rig) refused(why string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	// Nor does anybody wait for a write of theirs to be found.
+	own := r.log.Position(events.Aggregate{Org: "org0", Kind: events.KindConversation, ID: "c0"}, r.log.Head()+1_000_000)
+	if _, err := r.client.Search(r.t.Context(), search.Request{Org: "org0", Q: "router", MinPosition: own}); fault.CodeOf(err) != "search_unavailable" {
+		r.t.Errorf("a search for an own write: %v", err)
+	}
 }
 
 // An engine whose disk is nearly full takes no writes. Searches go on; when there is room again it is made up for.

@@ -112,6 +112,16 @@ func (g *guard) refuse(req *http.Request) error {
 	return &awayError{cause: g.cause, after: max(0, g.until.Sub(now)), open: true}
 }
 
+// away is why requests are refused now; nil when they are not.
+func (g *guard) away() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.open {
+		return nil
+	}
+	return &awayError{cause: g.cause, after: max(0, time.Until(g.until)), open: true}
+}
+
 func (g *guard) answered() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
