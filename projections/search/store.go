@@ -31,6 +31,12 @@ type Store interface {
 	Close() error
 }
 
+// Absent is a store, or an engine, that may be away, and knows it without asking.
+type Absent interface {
+	// Away tells why it cannot be asked now: an error of kind projections.ErrTransient; nil when it can, as far as is known.
+	Away() error
+}
+
 // Role is what an index is there for.
 type Role string
 

@@ -68,6 +68,11 @@ func (a *answers) query(ctx context.Context, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if absent, ok := a.engine.(search.Absent); ok { // nobody is to wait for what cannot be found
+		if err := absent.Away(); err != nil {
+			return nil, a.away(err)
+		}
+	}
 	if err := a.await(ctx, r.MinPosition); err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func serve(ctx context.Context, r request) {
 		return // its caller has given up
 	}
 	result, err := r.do(ctx, r.msg.Data)
-	if errors.Is(err, context.DeadlineExceeded) {
+	if _, told := errors.AsType[*fault.Fault](err); !told && errors.Is(err, context.DeadlineExceeded) {
 		err = errBusy
 	}
 	_ = r.msg.Respond(search.Encode(result, err)) // a caller that is gone needs no answer

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -27,7 +29,8 @@ type relay struct {
 
 	mu     sync.Mutex
 	answer func(req *http.Request) int // instead of the engine's; 0: the engine answers
-	bulks  int                         // requests
+	begun  int                         // requests to write, also those that were cut half way
+	bulks  int                         // requests to write
 	of     map[string]int              // documents in them, by place
 }
 
@@ -47,6 +50,7 @@ func newRelay(tb testing.TB, upstream string) *relay {
 	}
 	r.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/_bulk") {
+			r.begin()
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
 				return // it was cut
@@ -68,8 +72,15 @@ func newRelay(tb testing.TB, upstream string) *relay {
 		through.ServeHTTP(w, req)
 	}))
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	r.proxy = toxiproxy.NewProxy(server, "engine", "127.0.0.1:0", strings.TrimPrefix(r.web.URL, "http://"))
-	r.start()
+	for range 100 {
+		r.proxy = toxiproxy.NewProxy(server, "engine", quietPort(), strings.TrimPrefix(r.web.URL, "http://"))
+		if err = r.proxy.Start(); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		tb.Fatalf("start the relay: %v", err)
+	}
 	tb.Cleanup(func() {
 		r.proxy.Stop()
 		r.web.CloseClientConnections()
@@ -77,6 +88,9 @@ func newRelay(tb testing.TB, upstream string) *relay {
 	})
 	return r
 }
+
+// quietPort is none that the system gives to outgoing connections: a relay that was cut has to find its own free again.
+func quietPort() string { return fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000)) }
 
 func (r *relay) url() string { return "http://" + r.proxy.Listen }
 
@@ -131,6 +145,19 @@ func (r *relay) instead(answer func(req *http.Request) int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer
+}
+
+func (r *relay) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun++
+}
+
+// tried is how many requests to write were begun.
+func (r *relay) tried() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun
 }
 
 func (r *relay) count(body []byte) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -42,6 +43,8 @@ type bundle struct {
 	dir    string
 	client *search.Client
 	open   func(ctx context.Context) (search.Engine, error)
+
+	registry *prometheus.Registry // may be nil
 }
 
 func setup(t *testing.T) *bundle {
@@ -61,9 +64,11 @@ func setup(t *testing.T) *bundle {
 // start runs a service; stop ends it and waits.
 func (b *bundle) start(t *testing.T) (s *searchindexer.Service, stop func()) {
 	t.Helper()
-	s = searchindexer.New(searchindexer.Deps{
-		Log: b.log, Conn: b.log.Conn(), Open: b.open, Logger: slog.New(slog.DiscardHandler),
-	})
+	deps := searchindexer.Deps{Log: b.log, Conn: b.log.Conn(), Open: b.open, Logger: slog.New(slog.DiscardHandler)}
+	if b.registry != nil {
+		deps.Registerer = b.registry
+	}
+	s = searchindexer.New(deps)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -15,6 +15,7 @@ import (
 type bulk struct {
 	fields map[string]json.RawMessage // that the index can hold; nil: all
 	items  []item
+	bulky  bool // what happens now must not wait for it
 }
 
 // item is a document as a request has it: what to do with it and itself, a line each.
@@ -67,7 +68,7 @@ func into(index string) string { return index + "-in" }
 
 // write sends what was gathered. What is older than what is there is no error: it has been overtaken.
 func (e *Engine) write(ctx context.Context, b *bulk) error {
-	err := e.sender.send(ctx, e.path(), b.items)
+	err := e.sender.send(ctx, e.path(), b.items, b.bulky)
 	if busy, ok := errors.AsType[*busyError](err); ok && busy.gone {
 		e.missing()
 	}

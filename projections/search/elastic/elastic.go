@@ -142,7 +142,7 @@ func (e *Engine) get(ctx context.Context, place string) (*es.GetResult, error) {
 
 // Write writes documents, and then the progress. Whatever fails half way is repeated without harm.
 func (e *Engine) Write(ctx context.Context, b search.Batch) error {
-	if err := e.carryOut(ctx, b.Plan); err != nil {
+	if err := e.carryOut(ctx, b.Plan, b.Progress == nil); err != nil { // a rebuild writes documents alone
 		return err
 	}
 	if b.Progress == nil {
@@ -170,8 +170,8 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) error {
 }
 
 // carryOut writes what a plan says.
-func (e *Engine) carryOut(ctx context.Context, plan search.Plan) error {
-	w := bulk{fields: e.fields}
+func (e *Engine) carryOut(ctx context.Context, plan search.Plan, bulky bool) error {
+	w := bulk{fields: e.fields, bulky: bulky}
 	for _, m := range plan.Marks {
 		d, at := document{Kind: kindErased, Org: m.Org, ID: m.ID}, erasedPlace(m.Customer)
 		if m.Into != "" {

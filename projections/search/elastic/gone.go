@@ -25,6 +25,14 @@ func (g *gone) tell(index string) {
 	})
 }
 
+// Away tells why the engine cannot be asked now; nil when it can, as far as is known. Nothing is asked of it to find out.
+func (s *Store) Away() error {
+	if err := s.guard.away(); err != nil {
+		return away("ask the search engine", err)
+	}
+	return nil
+}
+
 // Run keeps the indexes for this process, and returns when they are somebody else's or one of them is gone, or ctx ends.
 func (s *Store) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)

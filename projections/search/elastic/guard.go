@@ -59,8 +59,15 @@ type awayError struct {
 }
 
 func (e *awayError) Error() string             { return fmt.Sprintf("the search engine is away: %v", e.cause) }
-func (e *awayError) Unwrap() error             { return e.cause }
 func (e *awayError) RetryAfter() time.Duration { return e.after }
+
+// Unwrap gives what became of this request. What became of an earlier one, such as that its time was over, is none of it.
+func (e *awayError) Unwrap() error {
+	if e.open {
+		return nil
+	}
+	return e.cause
+}
 
 // Temporary keeps the client from holding it against the address, which is the only one that it has.
 func (e *awayError) Temporary() bool { return true }
@@ -103,6 +110,16 @@ func (g *guard) refuse(req *http.Request) error {
 		g.probe(req)
 	}
 	return &awayError{cause: g.cause, after: max(0, g.until.Sub(now)), open: true}
+}
+
+// away is why requests are refused now; nil when they are not.
+func (g *guard) away() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.open {
+		return nil
+	}
+	return &awayError{cause: g.cause, after: max(0, time.Until(g.until)), open: true}
 }
 
 func (g *guard) answered() {

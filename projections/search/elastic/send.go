@@ -33,17 +33,18 @@ type sender struct {
 	client  *es.Client
 	metrics *Metrics
 	slots   chan struct{}
+	bulky   chan struct{} // slots that a rebuild may have: one is left for what happens now
 	size    sizing
 }
 
 func newSender(client *es.Client, m *Metrics) *sender {
 	m.limit(firstSize)
-	return &sender{client: client, metrics: m, slots: make(chan struct{}, inFlight), size: sizing{bytes: firstSize}}
+	return &sender{client: client, metrics: m, slots: make(chan struct{}, inFlight), bulky: make(chan struct{}, inFlight-1), size: sizing{bytes: firstSize}}
 }
 
 // send writes all documents, in any order. Errors: a refusedError when some will never be taken, and all others were;
 // projections.ErrTransient when some were not taken now.
-func (s *sender) send(ctx context.Context, path string, items []item) error {
+func (s *sender) send(ctx context.Context, path string, items []item, bulky bool) error {
 	total := 0
 	for _, i := range items {
 		total += len(i.lines)
@@ -54,22 +55,20 @@ func (s *sender) send(ctx context.Context, path string, items []item) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for len(items) > 0 {
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
-			return fmt.Errorf("%w: write documents: %w", projections.ErrTransient, ctx.Err())
+		if err := s.acquire(ctx, bulky); err != nil {
+			return fmt.Errorf("%w: write documents: %w", projections.ErrTransient, err)
 		}
 		mu.Lock()
 		stop := failed
 		mu.Unlock()
 		if stop != nil { // the rest would fare the same
-			<-s.slots
+			s.release(bulky)
 			break
 		}
 		var part []item
 		part, items = cut(items, min(s.size.now(), max(worthwhile, total/inFlight)))
 		wg.Go(func() {
-			defer func() { <-s.slots }()
+			defer s.release(bulky)
 			no, err := s.persist(ctx, path, part)
 			mu.Lock()
 			defer mu.Unlock()
@@ -87,6 +86,32 @@ func (s *sender) send(ctx context.Context, path string, items []item) error {
 		return refused
 	}
 	return nil
+}
+
+func (s *sender) acquire(ctx context.Context, bulky bool) error {
+	if bulky {
+		select {
+		case s.bulky <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		if bulky {
+			<-s.bulky
+		}
+		return ctx.Err()
+	}
+}
+
+func (s *sender) release(bulky bool) {
+	<-s.slots
+	if bulky {
+		<-s.bulky
+	}
 }
 
 func (e *refusedError) join(other *refusedError) *refusedError {

@@ -277,3 +277,40 @@ func TestTooLarge(t *testing.T) {
 		}
 	})
 }
+
+// What happens now does not wait for a rebuild.
+func TestARebuildLeavesRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		e := s.index(t)
+		s.took = time.Second
+		rebuilt := make(chan error, 8)
+		for range cap(rebuilt) {
+			go func() {
+				b := documents(t, 40, 400<<10)
+				b.bulky = true
+				rebuilt <- e.write(t.Context(), b)
+			}()
+		}
+		synctest.Wait()
+		s.stateMu.Lock()
+		under := s.now
+		s.stateMu.Unlock()
+		if under != inFlight-1 {
+			t.Errorf("a rebuild has %d requests at a time", under)
+		}
+		began := time.Now()
+		if err := e.write(t.Context(), documents(t, 1, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(began); waited != s.took {
+			t.Errorf("a write beside it took %s", waited)
+		}
+		for range cap(rebuilt) {
+			if err := <-rebuilt; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -206,6 +206,14 @@ func (s *Set) Refresh(ctx context.Context) error {
 	return m.Refresh(ctx)
 }
 
+// Away tells why the store cannot be asked now; nil when it can, as far as is known.
+func (s *Set) Away() error {
+	if a, ok := s.store.(search.Absent); ok {
+		return a.Away()
+	}
+	return nil
+}
+
 // RefreshInterval is the store's.
 func (s *Set) RefreshInterval() time.Duration { return s.store.RefreshInterval() }
 
