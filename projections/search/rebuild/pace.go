@@ -27,19 +27,22 @@ type pacer struct {
 
 	mu      *sync.Mutex
 	limiter *rate.Limiter // nil: no limit
+	changed chan struct{} // closed when another limit is set
 	portion int
 	resting time.Duration // after each portion, while live work is behind
 	why     string
 }
 
 func newPacer(turns *projections.Pace, lag func() float64) pacer {
-	return pacer{turns: turns, lag: lag, mu: &sync.Mutex{}, portion: 64}
+	return pacer{turns: turns, lag: lag, mu: &sync.Mutex{}, changed: make(chan struct{}), portion: 64}
 }
 
 // limit sets how many documents a second are allowed; zero: any number.
 func (p *pacer) limit(perSecond float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	close(p.changed)
+	p.changed = make(chan struct{})
 	if perSecond <= 0 {
 		p.limiter = nil
 		return
@@ -89,7 +92,7 @@ func (j *Job) rest(ctx context.Context, n int, took time.Duration) error {
 	p := &j.pace
 	behind := p.lag()
 	p.mu.Lock()
-	limiter := p.limiter
+	limiter, changed := p.limiter, p.changed
 	switch {
 	case behind > behindMost:
 		p.resting = min(restMost, max(took, 2*p.resting))
@@ -102,8 +105,13 @@ func (j *Job) rest(ctx context.Context, n int, took time.Duration) error {
 	resting := p.resting
 	p.mu.Unlock()
 	if limiter != nil {
-		if err := limiter.WaitN(ctx, n); err != nil {
-			return err
+		timer := time.NewTimer(limiter.ReserveN(time.Now(), n).Delay())
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	if resting > 0 && !sleep(ctx, resting) {

@@ -192,6 +192,9 @@ func rebuildGoesOn(t *testing.T, start Start) {
 		}
 		j.ask(t, search.AskResume)
 	}
+	if _, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskThrottle, Rate: 0.001}); err != nil { // it would take hours
+		t.Fatal(err)
+	}
 	j.ask(t, search.AskThrottle)
 	if r := j.reaches(t, search.RebuildVerified); r.Documents < 60 || r.Documents > 120 {
 		t.Errorf("%d documents were written, of 120", r.Documents)
