@@ -50,6 +50,9 @@ func Run(t *testing.T, start Start) {
 		"Highlights":       highlights,
 		"Pages":            pages,
 		"Counts":           counts,
+		"Forms":            forms,
+		"Identifiers":      identifiers,
+		"Scripts":          scripts,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
