@@ -40,6 +40,7 @@ type Config struct {
 	Username, Password string
 	APIKey             string
 	Client             *http.Client // nil: one of its own
+	Logger             *slog.Logger // nil: none
 	Name               string       // of the alias; the indexes behind it are NAME-v1, NAME-v2 …
 	Incarnation        string       // of the log: an index of another one is refused
 	Partitions         int
@@ -86,7 +87,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // OpenIndexes takes the indexes for this process, and opens them.
 func OpenIndexes(ctx context.Context, cfg Config, history search.History, logger *slog.Logger) (*indexes.Set, error) {
-	cfg.Logger = logger
+	if cfg.Logger == nil {
+		cfg.Logger = logger
+	}
 	s, err := Open(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -110,6 +113,7 @@ type about struct {
 	Incarnation string `json:"incarnation"`
 	Partitions  int    `json:"partitions"`
 	Fingerprint string `json:"fingerprint"`
+	Lacks       string `json:"lacks,omitempty"` // what of the analysis the engine does not have
 }
 
 // entry is what the engine says of an index.
@@ -155,7 +159,7 @@ func (s *Store) Indexes(ctx context.Context) ([]search.IndexInfo, error) {
 	held := map[search.Role][]string{}
 	var list []search.IndexInfo
 	for _, n := range slices.Sorted(maps.Keys(all)) {
-		info := search.IndexInfo{Number: n, Name: s.index(n), Fingerprint: all[n].Mappings.Meta.Fingerprint}
+		info := search.IndexInfo{Number: n, Name: s.index(n), Fingerprint: all[n].Mappings.Meta.Fingerprint, Lacks: all[n].Mappings.Meta.Lacks}
 		for _, role := range []search.Role{search.RoleServing, search.RoleBuilding, search.RolePrevious} {
 			if _, has := all[n].Aliases[s.alias(role)]; has {
 				held[role] = append(held[role], info.Name)
@@ -208,14 +212,16 @@ func Fingerprint() string {
 
 // Create makes an index and the alias that says what it is for, both or neither.
 func (s *Store) Create(ctx context.Context, number int, role search.Role) (search.Index, error) {
-	var body map[string]any
-	if err := json.Unmarshal(indexBody, &body); err != nil {
-		return nil, fmt.Errorf("read the mapping: %w", err)
+	meta := about{Format: search.Format, Incarnation: s.cfg.Incarnation, Partitions: s.cfg.Partitions, Fingerprint: Fingerprint()}
+	err := s.create(ctx, number, role, meta)
+	if what := lacking(err); what != "" {
+		meta.Lacks = what
+		if s.cfg.Logger != nil {
+			s.cfg.Logger.WarnContext(ctx, "the search engine lacks its module analysis-common: words are found only as they are written, with their accents",
+				"index", s.index(number), "reason", what)
+		}
+		err = s.create(ctx, number, role, meta)
 	}
-	mappings, _ := body["mappings"].(map[string]any)
-	mappings["_meta"] = about{Format: search.Format, Incarnation: s.cfg.Incarnation, Partitions: s.cfg.Partitions, Fingerprint: Fingerprint()}
-	body["aliases"] = map[string]any{s.alias(role): struct{}{}, into(s.index(number)): struct{}{}}
-	_, err := s.client.CreateIndex(s.index(number)).BodyJson(body).Do(ctx)
 	switch {
 	case err == nil:
 	case typeOf(err) == "invalid_alias_name_exception":
