@@ -23,7 +23,7 @@ func (s *Store) create(ctx context.Context, number int, role search.Role, meta a
 	}
 	mappings, _ := body["mappings"].(map[string]any)
 	mappings["_meta"] = meta
-	body["aliases"] = map[string]any{s.alias(role): struct{}{}}
+	body["aliases"] = map[string]any{s.alias(role): struct{}{}, into(s.index(number)): struct{}{}}
 	if meta.Lacks != "" {
 		settings, _ := body["settings"].(map[string]any)
 		index, _ := settings["index"].(map[string]any)

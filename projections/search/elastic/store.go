@@ -45,7 +45,6 @@ type Config struct {
 	Incarnation        string       // of the log: an index of another one is refused
 	Partitions         int
 	Metrics            *Metrics      // nil: nothing is measured
-	Logger             *slog.Logger  // nil: nothing is logged
 	Lease              time.Duration // after which an owner that says nothing is replaced; zero: 6 s
 }
 
