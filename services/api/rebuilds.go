@@ -115,9 +115,9 @@ func (s *Service) followRebuild(ctx context.Context, _ *struct{}) (*huma.StreamR
 }
 
 func (s *Service) sendRebuild(ctx context.Context, out *web.Stream) error {
-	name, what := "rebuild", any(nil)
 	status, err := s.Rebuilds.Rebuild(ctx, search.RebuildRequest{Ask: search.AskStatus})
-	if what = status; err != nil {
+	name, what := "rebuild", any(status)
+	if err != nil {
 		name, what = "away", map[string]string{"code": fault.CodeOf(err), "detail": reason(err)}
 	}
 	raw, err := json.Marshal(what)
