@@ -37,7 +37,9 @@ func TestAlertsNameMetricsThatExist(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(raw, &rules))
 	require.Len(t, rules.Groups, 1)
 	var source strings.Builder
-	for _, file := range []string{"../projections/metrics.go", "../internal/eventlog/metrics.go"} {
+	for _, file := range []string{
+		"../projections/metrics.go", "../internal/eventlog/metrics.go", "../services/searchindexer/metrics.go", "../projections/search/elastic/metrics.go",
+	} {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		source.Write(text)
