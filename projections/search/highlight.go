@@ -62,7 +62,11 @@ func (q Query) Highlights(d *Document) []Highlight {
 			if c.Not || c.Kind == Field || drop[n] {
 				continue
 			}
-			spots[i].Spans = append(spots[i].Spans, words.Spans(spots[i].Text, c.Text, c.Kind == Prefix)...)
+			found := words.Spans(spots[i].Text, c.Text, c.Kind == Prefix)
+			if c.Kind == Phrase {
+				found = words.ExactSpans(spots[i].Text, c.Text)
+			}
+			spots[i].Spans = append(spots[i].Spans, found...)
 		}
 	}
 	return Best(spots)

@@ -48,8 +48,9 @@ type IndexInfo struct {
 	Name        string    `json:"name"` // in the engine
 	Role        Role      `json:"role"`
 	Created     time.Time `json:"created_at"`
-	Fingerprint string    `json:"fingerprint"` // of the mapping and the analysis that it was made with
-	Documents   uint64    `json:"documents"`   // conversations
+	Fingerprint string    `json:"fingerprint"`     // of the mapping and the analysis that it was made with
+	Lacks       string    `json:"lacks,omitempty"` // what the engine does not have, and is not searched by therefore
+	Documents   uint64    `json:"documents"`       // conversations
 	Bytes       uint64    `json:"bytes"`
 }
 

@@ -31,6 +31,9 @@ const (
 	fieldInto    = "into"   // of a mark: who took over, stored and not indexed
 )
 
+// exactForm is added to the name of a text: the same with words as they were written, not as stems.
+const exactForm = ".exact"
+
 const (
 	kindConversation = "conversation"
 	kindGone         = "gone"
@@ -74,7 +77,8 @@ func encode(d *search.Document) (*document.Document, error) {
 	}
 	text := func(name string, at []uint64, value string) {
 		if value != "" {
-			out.AddField(document.NewTextFieldCustom(name, at, []byte(value), textOptions, words.Analyzer))
+			out.AddField(document.NewTextFieldCustom(name, at, []byte(value), textOptions, words.Stems))
+			out.AddField(document.NewTextFieldCustom(name+exactForm, at, []byte(value), textOptions, words.Exact))
 		}
 	}
 	exact(fieldKind, kindConversation)

@@ -3,6 +3,7 @@ package bleve
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	bsearch "github.com/blevesearch/bleve/v2/search"
 
@@ -18,6 +19,7 @@ func highlights(d *search.Document, where bsearch.FieldTermLocationMap) []search
 	}
 	spots := map[place]*search.Spot{}
 	for field, terms := range where {
+		field = strings.TrimSuffix(field, exactForm)
 		for _, locations := range terms {
 			for _, l := range locations {
 				p := place{field: field}

@@ -12,6 +12,9 @@ import (
 // subjectBoost: a word in the subject says more than one in a message.
 const subjectBoost = 1.5
 
+// exactBoost: a word that was written as it is asked for counts this much more than another form of it.
+const exactBoost = 0.5
+
 // compiled is a query as the index takes it.
 type compiled struct {
 	root  blevesearch.Query
@@ -76,23 +79,35 @@ func textQuery(c search.Clause, notes bool) blevesearch.Query {
 	}
 	var either []blevesearch.Query
 	for _, field := range fields {
-		var part blevesearch.BoostableQuery
-		if c.Kind == search.Prefix {
-			part = prefixQuery(c.Text, field)
-		} else {
-			part = placesQuery(words.Places(c.Text), field)
-		}
-		if part == nil {
-			return nil
-		}
+		boost := 1.0
 		if field == fieldSubject {
-			part.SetBoost(subjectBoost)
+			boost = subjectBoost
 		}
-		either = append(either, part)
+		add := func(part blevesearch.BoostableQuery, boost float64) {
+			if part != nil {
+				part.SetBoost(boost)
+				either = append(either, part)
+			}
+		}
+		switch c.Kind {
+		case search.Prefix:
+			add(prefixQuery(words.Prefix(c.Text), field+exactForm), boost)
+		case search.Phrase:
+			add(placesQuery(words.ExactPlaces(c.Text), field+exactForm), boost)
+		default:
+			add(placesQuery(words.Places(c.Text), field), boost)
+			if !c.Not {
+				add(placesQuery(words.ExactPlaces(c.Text), field+exactForm), boost*exactBoost)
+			}
+		}
+	}
+	if len(either) == 0 {
+		return nil
 	}
 	return blevesearch.NewDisjunctionQuery(either)
 }
 
+// placesQuery looks for terms side by side.
 func placesQuery(at []string, field string) blevesearch.BoostableQuery {
 	switch len(at) {
 	case 0:
@@ -105,9 +120,8 @@ func placesQuery(at []string, field string) blevesearch.BoostableQuery {
 	return blevesearch.NewPhraseQuery(at, field)
 }
 
-// prefixQuery finds words that begin so: as they were written, or their stems.
-func prefixQuery(text, field string) blevesearch.BoostableQuery {
-	all := words.Prefix(text)
+// prefixQuery finds words that begin as the last one; those before it stand whole and side by side, as in "ORD-123*".
+func prefixQuery(all []string, field string) blevesearch.BoostableQuery {
 	if len(all) == 0 {
 		return nil
 	}
@@ -116,11 +130,5 @@ func prefixQuery(text, field string) blevesearch.BoostableQuery {
 	if len(all) == 1 {
 		return last
 	}
-	both := []blevesearch.Query{last} // "e-mail addr*": the others whole
-	for _, w := range all[:len(all)-1] {
-		t := blevesearch.NewTermQuery(w)
-		t.SetField(field)
-		both = append(both, t)
-	}
-	return blevesearch.NewConjunctionQuery(both)
+	return blevesearch.NewConjunctionQuery([]blevesearch.Query{last, placesQuery(all[:len(all)-1], field)})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections/search"
+	"github.com/tidemark-desk/tidemark/projections/search/words"
 )
 
 // The kinds of document in an index.
@@ -64,15 +65,16 @@ func encode(d *search.Document) (document, error) {
 	created, updated := representable(d.Created), representable(d.Updated)
 	return document{
 		Kind: kindConversation, Org: d.Org, ID: d.ID, Customer: d.Customer, Channel: d.Channel, Status: d.Status,
-		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Subject: d.Subject,
+		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Subject: words.Cut(d.Subject),
 		Text: texts(d.Messages), Notes: texts(d.Notes), Created: &created, Updated: &updated, UpdatedNS: updated.UnixNano(), Kept: kept,
 	}, nil
 }
 
+// texts are cut here, so that words end where they do in every engine.
 func texts(list []search.Message) []string {
 	out := make([]string, len(list))
 	for i, m := range list {
-		out[i] = m.Text
+		out[i] = words.Cut(m.Text)
 	}
 	return out
 }

@@ -1,6 +1,8 @@
 package elastic
 
 import (
+	"strings"
+
 	es "github.com/olivere/elastic/v7"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
@@ -9,6 +11,12 @@ import (
 
 // subjectBoost: a word in the subject says more than one in a message.
 const subjectBoost = 1.5
+
+// exactBoost: a word that was written as it is asked for counts this much more than another form of it.
+const exactBoost = 0.5
+
+// exactForm is added to the name of a text: the same with words as they were written, not as stems.
+const exactForm = ".exact"
 
 // compiled is a query as the engine takes it.
 type compiled struct {
@@ -56,35 +64,37 @@ func compile(q search.Query) compiled {
 
 // textQuery looks for one clause in every text that may be searched; nil when there is nothing to look for.
 func textQuery(c search.Clause, notes bool) es.Query {
-	var part func(field string, boost float64) es.Query
-	if c.Kind == search.Prefix {
-		all := words.Prefix(c.Text)
-		if len(all) == 0 {
-			return nil
-		}
-		part = func(field string, boost float64) es.Query { return prefixQuery(all, field, boost) }
-	} else {
-		if len(words.Places(c.Text)) == 0 {
-			return nil
-		}
-		part = func(field string, boost float64) es.Query { return es.NewMatchPhraseQuery(field, c.Text).Boost(boost) }
+	if len(words.ExactPlaces(c.Text)) == 0 {
+		return nil
 	}
-	either := es.NewBoolQuery().MinimumNumberShouldMatch(1).Should(part("subject", subjectBoost), part("text", 1))
+	text := words.Cut(c.Text)
+	either := es.NewBoolQuery().MinimumNumberShouldMatch(1)
+	add := func(field string, boost float64) {
+		switch c.Kind {
+		case search.Prefix:
+			either.Should(prefixQuery(words.Prefix(c.Text), field+exactForm, boost))
+		case search.Phrase:
+			either.Should(es.NewMatchPhraseQuery(field+exactForm, text).Boost(boost))
+		default:
+			either.Should(es.NewMatchPhraseQuery(field, text).Boost(boost))
+			if !c.Not {
+				either.Should(es.NewMatchPhraseQuery(field+exactForm, text).Boost(boost * exactBoost))
+			}
+		}
+	}
+	add("subject", subjectBoost)
+	add("text", 1)
 	if notes {
-		either.Should(part("notes", 1))
+		add("notes", 1)
 	}
 	return either
 }
 
-// prefixQuery finds words that begin so: as they were written, or their stems.
+// prefixQuery finds words that begin as the last one; those before it stand whole and side by side, as in "ORD-123*".
 func prefixQuery(all []string, field string, boost float64) es.Query {
 	last := es.NewPrefixQuery(field, all[len(all)-1]).Boost(boost)
 	if len(all) == 1 {
 		return last
 	}
-	both := es.NewBoolQuery().Must(last) // "e-mail addr*": the others whole
-	for _, w := range all[:len(all)-1] {
-		both.Must(es.NewTermQuery(field, w))
-	}
-	return both
+	return es.NewBoolQuery().Must(last, es.NewMatchPhraseQuery(field, strings.Join(all[:len(all)-1], " ")))
 }

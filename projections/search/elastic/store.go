@@ -110,6 +110,7 @@ type about struct {
 	Incarnation string `json:"incarnation"`
 	Partitions  int    `json:"partitions"`
 	Fingerprint string `json:"fingerprint"`
+	Lacks       string `json:"lacks,omitempty"` // what of the analysis the engine does not have
 }
 
 // entry is what the engine says of an index.
@@ -155,7 +156,7 @@ func (s *Store) Indexes(ctx context.Context) ([]search.IndexInfo, error) {
 	held := map[search.Role][]string{}
 	var list []search.IndexInfo
 	for _, n := range slices.Sorted(maps.Keys(all)) {
-		info := search.IndexInfo{Number: n, Name: s.index(n), Fingerprint: all[n].Mappings.Meta.Fingerprint}
+		info := search.IndexInfo{Number: n, Name: s.index(n), Fingerprint: all[n].Mappings.Meta.Fingerprint, Lacks: all[n].Mappings.Meta.Lacks}
 		for _, role := range []search.Role{search.RoleServing, search.RoleBuilding, search.RolePrevious} {
 			if _, has := all[n].Aliases[s.alias(role)]; has {
 				held[role] = append(held[role], info.Name)
@@ -208,14 +209,14 @@ func Fingerprint() string {
 
 // Create makes an index and the alias that says what it is for, both or neither.
 func (s *Store) Create(ctx context.Context, number int, role search.Role) (search.Index, error) {
-	var body map[string]any
-	if err := json.Unmarshal(indexBody, &body); err != nil {
-		return nil, fmt.Errorf("read the mapping: %w", err)
+	meta := about{Format: search.Format, Incarnation: s.cfg.Incarnation, Partitions: s.cfg.Partitions, Fingerprint: Fingerprint()}
+	err := s.create(ctx, number, role, meta)
+	if what := lacking(err); what != "" {
+		meta.Lacks = what
+		s.cfg.Logger.WarnContext(ctx, "the search engine lacks its module analysis-common: words are found only as they are written, with their accents",
+			"index", s.index(number), "reason", what)
+		err = s.create(ctx, number, role, meta)
 	}
-	mappings, _ := body["mappings"].(map[string]any)
-	mappings["_meta"] = about{Format: search.Format, Incarnation: s.cfg.Incarnation, Partitions: s.cfg.Partitions, Fingerprint: Fingerprint()}
-	body["aliases"] = map[string]any{s.alias(role): struct{}{}, into(s.index(number)): struct{}{}}
-	_, err := s.client.CreateIndex(s.index(number)).BodyJson(body).Do(ctx)
 	switch {
 	case err == nil:
 	case typeOf(err) == "invalid_alias_name_exception":

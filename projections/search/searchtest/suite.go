@@ -55,6 +55,9 @@ func Run(t *testing.T, start Start) {
 		"RebuildDiffers":   rebuildDiffers,
 		"RebuildSteps":     rebuildSteps,
 		"RebuildHeals":     rebuildHeals,
+		"Forms":            forms,
+		"Identifiers":      identifiers,
+		"Scripts":          scripts,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

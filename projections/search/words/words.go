@@ -5,6 +5,7 @@
 package words
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -18,38 +19,70 @@ import (
 	porter "github.com/blevesearch/go-porterstemmer"
 )
 
-// Analyzer turns text into terms, for documents and queries alike:
+// Stems turns text into terms, for documents and queries alike:
 //
-//   - words in lower case and without accents, as their English stem, and beside it the word itself when that is
-//     another one, so that a prefix longer than the stem still finds it;
-//   - Chinese and Japanese as single characters and pairs of neighbours;
+//   - words as Cut leaves them, in lower case and without accents, as their English stem;
+//   - Chinese, Japanese and Korean as single characters and pairs of neighbours;
 //   - no stop words are dropped, so that any phrase can be found; queries leave them out where they only cost.
 //
 // Offsets are those of the original text: accents are folded after it was cut into words.
-var Analyzer = &analysis.DefaultAnalyzer{
-	Tokenizer: unicode.NewUnicodeTokenizer(),
-	TokenFilters: []analysis.TokenFilter{
-		cjk.NewCJKWidthFilter(),
-		en.NewPossessiveFilter(),
-		lowercase.NewLowerCaseFilter(),
-		terms{},
-	},
+var Stems = analyzer(terms{stem: true})
+
+// Exact is the same with words as they were written, not their stems: for phrases, for prefixes, and for ranking the form
+// that was asked for above others.
+var Exact = analyzer(terms{})
+
+func analyzer(last terms) *analysis.DefaultAnalyzer {
+	return &analysis.DefaultAnalyzer{
+		Tokenizer: tokenizer{unicode.NewUnicodeTokenizer()},
+		TokenFilters: []analysis.TokenFilter{
+			cjk.NewCJKWidthFilter(),
+			en.NewPossessiveFilter(),
+			lowercase.NewLowerCaseFilter(),
+			last,
+		},
+	}
+}
+
+// tokenizer cuts text where Unicode or Cut says.
+type tokenizer struct{ analysis.Tokenizer }
+
+func (t tokenizer) Tokenize(text []byte) analysis.TokenStream {
+	text, breaks := cut(text)
+	if len(breaks) == 0 {
+		return t.Tokenizer.Tokenize(text)
+	}
+	var out analysis.TokenStream
+	from := 0
+	for _, to := range append(breaks, len(text)) {
+		if r, n := utf8.DecodeRune(text[from:to]); writing(r) == alone { // of which Unicode says nothing
+			out = append(out, &analysis.Token{Term: text[from : from+n], Start: from, End: from + n})
+			from += n
+		}
+		for _, token := range t.Tokenizer.Tokenize(text[from:to]) {
+			token.Start += from
+			token.End += from
+			out = append(out, token)
+		}
+		from = to
+	}
+	return out
 }
 
 // terms is the last filter: folding, stems, characters and pairs.
-type terms struct{}
+type terms struct{ stem bool }
 
 // maxTerm bounds what one "word" may be; longer ones are noise such as keys and data URLs.
 const maxTerm = 128
 
-func (terms) Filter(in analysis.TokenStream) analysis.TokenStream {
-	out := make(analysis.TokenStream, 0, len(in)+len(in)/2)
+func (f terms) Filter(in analysis.TokenStream) analysis.TokenStream {
+	out := make(analysis.TokenStream, 0, len(in))
 	pos := 0
 	for i := 0; i < len(in); {
 		t := in[i]
-		if t.Type == analysis.Ideographic {
+		if inPairs(t) {
 			end := i + 1
-			for end < len(in) && in[end].Type == analysis.Ideographic && in[end].Start == in[end-1].End {
+			for end < len(in) && inPairs(in[end]) && in[end].Start == in[end-1].End {
 				end++
 			}
 			out, pos = pairs(out, in[i:end], pos)
@@ -63,14 +96,17 @@ func (terms) Filter(in analysis.TokenStream) analysis.TokenStream {
 		}
 		t.Position = pos
 		t.Term = fold(t.Term)
-		stem := porter.StemWithoutLowerCasing([]rune(string(t.Term)))
-		if s := string(stem); s != string(t.Term) {
-			out = append(out, &analysis.Token{Term: []byte(s), Start: t.Start, End: t.End, Position: pos, Type: analysis.AlphaNumeric})
-			t.Type = analysis.Shingle // the word beside its stem: found by prefix alone
+		if f.stem {
+			t.Term = []byte(string(porter.StemWithoutLowerCasing([]rune(string(t.Term)))))
 		}
 		out = append(out, t)
 	}
 	return out
+}
+
+func inPairs(t *analysis.Token) bool {
+	r, _ := utf8.DecodeRune(t.Term)
+	return writing(r) == paired
 }
 
 // pairs writes each character of a run, and each with its right neighbour, at the place of the first.
@@ -82,8 +118,10 @@ func pairs(out analysis.TokenStream, run analysis.TokenStream, pos int) (analysi
 	var chars []char
 	for _, t := range run {
 		for rest, at := t.Term, t.Start; len(rest) > 0; {
-			_, n := utf8.DecodeRune(rest)
-			chars = append(chars, char{term: rest[:n], start: at})
+			r, n := utf8.DecodeRune(rest)
+			if unmarked(r) >= 0 {
+				chars = append(chars, char{term: rest[:n], start: at})
+			}
 			rest, at = rest[n:], min(at+n, t.End)
 		}
 	}
@@ -104,24 +142,36 @@ var folding = asciifolding.New()
 func fold(term []byte) []byte {
 	for _, b := range term {
 		if b >= utf8.RuneSelf {
-			return folding.Filter(term)
+			return bytes.Map(unmarked, folding.Filter(term))
 		}
 	}
 	return term
 }
 
+// unmarked takes out accents that stand beside their letter.
+func unmarked(r rune) rune {
+	if r >= 0x0300 && r <= 0x036f {
+		return -1
+	}
+	return r
+}
+
 // Places are the terms that a piece of a query looks for, one per position, the most telling one; empty where anything may
 // stand. None at all: there is nothing to look for.
-func Places(text string) []string {
+func Places(text string) []string { return places(Stems, text) }
+
+// ExactPlaces are the same as they were written, not as stems.
+func ExactPlaces(text string) []string { return places(Exact, text) }
+
+func places(a analysis.Analyzer, text string) []string {
 	var out []string
 	covered := false // by the pair before
-	for _, t := range Analyzer.Analyze([]byte(text)) {
+	for _, t := range a.Analyze([]byte(text)) {
 		for len(out) < t.Position {
 			out = append(out, "")
 		}
 		last := &out[t.Position-1]
 		switch t.Type {
-		case analysis.Shingle: // the stem stands there already
 		case analysis.Single:
 			if !covered {
 				*last = string(t.Term)
@@ -142,20 +192,13 @@ func Places(text string) []string {
 	return out
 }
 
-// Prefix is the words of a prefix as they stand in the index, not as stems.
+// Prefix is what a prefix looks for: words as they stand in the index, not as stems, one per position.
 func Prefix(text string) []string {
 	var out []string
-	at := 0
-	for _, t := range Analyzer.Analyze([]byte(text)) {
-		if t.Position == at && t.Type != analysis.Shingle && t.Type != analysis.Double {
-			continue
+	for _, t := range Exact.Analyze([]byte(text)) {
+		if t.Type != analysis.Double {
+			out = append(out, string(t.Term))
 		}
-		if t.Position == at {
-			out[len(out)-1] = string(t.Term)
-			continue
-		}
-		at = t.Position
-		out = append(out, string(t.Term))
 	}
 	return out
 }
@@ -171,22 +214,28 @@ var stopWords = func() analysis.TokenMap {
 	return m
 }()
 
-// Spans are the byte ranges at which the words of a piece of a query stand in a text: all of its words, side by side. With
-// prefix, words that begin as the last one does.
+// Spans are the byte ranges at which the words of a piece of a query stand in a text, in any form: all of its words, side by
+// side. With prefix, words that begin as the last one does.
 func Spans(text, piece string, prefix bool) [][2]int {
-	tokens := Analyzer.Analyze([]byte(text))
+	if prefix {
+		return prefixSpans(Exact.Analyze([]byte(text)), Prefix(piece))
+	}
+	return spans(Stems.Analyze([]byte(text)), Places(piece))
+}
+
+// ExactSpans are the same for words as they are written.
+func ExactSpans(text, piece string) [][2]int {
+	return spans(Exact.Analyze([]byte(text)), ExactPlaces(piece))
+}
+
+func spans(tokens analysis.TokenStream, wanted []string) (out [][2]int) {
+	if len(wanted) == 0 {
+		return nil
+	}
 	at := make(map[int][]*analysis.Token, len(tokens))
 	for _, t := range tokens {
 		at[t.Position] = append(at[t.Position], t)
 	}
-	if prefix {
-		return prefixSpans(tokens, Prefix(piece))
-	}
-	wanted := Places(piece)
-	if len(wanted) == 0 {
-		return nil
-	}
-	var out [][2]int
 	for _, t := range tokens {
 		if string(t.Term) != wanted[0] {
 			continue
