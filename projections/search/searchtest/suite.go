@@ -58,6 +58,7 @@ func Run(t *testing.T, start Start) {
 		"Forms":            forms,
 		"Identifiers":      identifiers,
 		"Scripts":          scripts,
+		"Relevant":         relevant,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
