@@ -71,6 +71,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Lease == 0 {
 		cfg.Lease = usualLease
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	client, guard, err := connect(cfg)
 	if err != nil {
 		return nil, err
@@ -215,10 +218,8 @@ func (s *Store) Create(ctx context.Context, number int, role search.Role) (searc
 	err := s.create(ctx, number, role, meta)
 	if what := lacking(err); what != "" {
 		meta.Lacks = what
-		if s.cfg.Logger != nil {
-			s.cfg.Logger.WarnContext(ctx, "the search engine lacks its module analysis-common: words are found only as they are written, with their accents",
-				"index", s.index(number), "reason", what)
-		}
+		s.cfg.Logger.WarnContext(ctx, "the search engine lacks its module analysis-common: words are found only as they are written, with their accents",
+			"index", s.index(number), "reason", what)
 		err = s.create(ctx, number, role, meta)
 	}
 	switch {

@@ -56,6 +56,7 @@ func Run(t *testing.T, start Start) {
 		"RebuildSteps":     rebuildSteps,
 		"RebuildHeals":     rebuildHeals,
 		"Forms":            forms,
+		"Long":             long,
 		"Identifiers":      identifiers,
 		"Scripts":          scripts,
 		"Relevant":         relevant,
