@@ -21,6 +21,7 @@ type fleet struct {
 	key   string        // of the admin
 
 	mu      sync.Mutex
+	dirs    map[string]string // of a process, also when it is started again
 	running map[string]*testkit.Process
 	stopped map[string]bool // addresses of processes that were stopped in order
 }
@@ -39,7 +40,7 @@ func newFleet(t *testing.T) *fleet {
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the log's server is not ready")
 	}
-	f := &fleet{t: t, nats: s.ClientURL(), files: testkit.Dir(t), running: map[string]*testkit.Process{}, stopped: map[string]bool{}}
+	f := &fleet{t: t, nats: s.ClientURL(), files: testkit.Dir(t), dirs: map[string]string{}, running: map[string]*testkit.Process{}, stopped: map[string]bool{}}
 	f.log, err = eventlog.Open(t.Context(), eventlog.Config{URL: f.nats})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,14 @@ func newFleet(t *testing.T) *fleet {
 func (f *fleet) start(name, targets, postgres string, more ...string) *testkit.Process {
 	f.t.Helper()
 	flags := append([]string{"--nats", f.nats, "--attachments", f.files, "--targets", targets, "--postgres", postgres}, more...)
-	p := tidemark(f.t).Serve(f.t, testkit.Dir(f.t), flags...)
+	f.mu.Lock()
+	dir := f.dirs[name]
+	if dir == "" {
+		dir = testkit.Dir(f.t)
+		f.dirs[name] = dir
+	}
+	f.mu.Unlock()
+	p := tidemark(f.t).Serve(f.t, dir, flags...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.key == "" {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -83,6 +84,8 @@ type desk struct {
 	writes   *pgxpool.Pool // for projections and reactors
 
 	pace *projections.Pace // of all projections of this process
+
+	searchOwner *flock.Flock // see elastic.Owner; nil: not needed
 
 	checks  []web.Check
 	drain   []func()
@@ -366,6 +369,12 @@ func (d *desk) searchEngine(deps *searchindexer.Deps) error {
 	c.APIKey, c.Incarnation, c.Partitions = d.SearchKey, d.log.Incarnation(), d.log.Partitions()
 	c.Metrics = elastic.NewMetrics(d.registry)
 	deps.Engine, deps.Fingerprint = "elasticsearch", elastic.Fingerprint()
+	if err := makeDataDir(d.Data); err != nil {
+		return err
+	}
+	if c.Owner, d.searchOwner, err = elastic.Owner(d.Data); err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
 	deps.Open = func(ctx context.Context) (search.Engine, error) { return elastic.OpenIndexes(ctx, c, d.log, d.logger) }
 	return nil
 }
@@ -474,6 +483,9 @@ func (d *desk) close(ctx context.Context) error {
 	}
 	if d.log != nil {
 		all = append(all, d.log.Close())
+	}
+	if d.searchOwner != nil {
+		all = append(all, d.searchOwner.Unlock())
 	}
 	return errors.Join(all...)
 }

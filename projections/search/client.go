@@ -17,6 +17,7 @@ import (
 const (
 	queryTimeout = 5 * time.Second  // unless the caller's context ends before
 	countTimeout = 60 * time.Second // it reads every document
+	successor    = 2 * time.Second  // when there is no indexer, until the next one must be there
 )
 
 // ErrUnavailable is what a caller is told while nobody can answer. It is never an empty list.
@@ -80,6 +81,13 @@ func (c *Client) ask(ctx context.Context, subject string, longest time.Duration,
 		msg.Header.Set(HeaderTimeout, strconv.FormatInt(time.Until(until).Milliseconds(), 10))
 	}
 	answer, err := c.Conn.RequestMsgWithContext(bounded, msg)
+	for began := time.Now(); errors.Is(err, nats.ErrNoResponders) && time.Since(began) < successor; {
+		select {
+		case <-bounded.Done():
+		case <-time.After(successor / 20):
+		}
+		answer, err = c.Conn.RequestMsgWithContext(bounded, msg)
+	}
 	switch {
 	case err == nil:
 		return Decode(answer.Data, result)

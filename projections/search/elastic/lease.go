@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,13 +51,15 @@ func (s *Store) acquire(ctx context.Context) (*lease, error) {
 	if _, err := s.client.ClusterHealth().Index(e.index).WaitForYellowStatus().Timeout("10s").Do(ctx); err != nil {
 		return nil, away("wait for the index "+e.index, err)
 	}
-	l := &lease{engine: e, owner: events.NewID(), every: s.cfg.Lease / 4}
+	l := &lease{engine: e, owner: cmp.Or(s.cfg.Owner, events.NewID()), every: s.cfg.Lease / 4}
 	first, found, err := l.look(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !found {
+	case !found:
 		return l, l.take(ctx, nil)
+	case first.owner == l.owner: // it was this process, before it ended
+		return l, l.take(ctx, &first.mark)
 	}
 	look := time.NewTicker(l.every)
 	defer look.Stop()
@@ -76,15 +79,26 @@ func (s *Store) acquire(ctx context.Context) (*lease, error) {
 			return nil, fmt.Errorf("search index %s: %w", s.cfg.Name, projections.ErrHeld)
 		}
 	}
-	return l, l.take(ctx, &first)
+	return l, l.take(ctx, &first.mark)
 }
 
-func (l *lease) look(ctx context.Context) (mark, bool, error) {
+// seen is whose the lease was at a moment.
+type seen struct {
+	mark
+	owner string
+}
+
+func (l *lease) look(ctx context.Context) (seen, bool, error) {
 	got, err := l.engine.get(ctx, leasePlace)
 	if err != nil || got == nil {
-		return mark{}, false, err
+		return seen{}, false, err
 	}
-	return markOf(got), true, nil
+	var d document
+	var body leaseBody
+	if json.Unmarshal(got.Source, &d) == nil {
+		_ = json.Unmarshal(d.Kept, &body) // whoever it is, they are somebody else
+	}
+	return seen{mark: markOf(got), owner: body.Owner}, true, nil
 }
 
 func markOf(d *es.GetResult) mark {

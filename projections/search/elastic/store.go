@@ -45,6 +45,7 @@ type Config struct {
 	Incarnation        string       // of the log: an index of another one is refused
 	Partitions         int
 	Metrics            *Metrics      // nil: nothing is measured
+	Owner              string        // who this process is, also when it is started again; empty: somebody new each time
 	Lease              time.Duration // after which an owner that says nothing is replaced; zero: 6 s
 }
 
