@@ -145,6 +145,16 @@ func (s *Stream) guard(allowed func() error, end func(error)) {
 	s.allowed, s.end = allowed, end
 }
 
+// End ends the stream for a reason, which is the cause of its context's end. What it is told of the reason may still be sent.
+func (s *Stream) End(why error) {
+	s.mu.Lock()
+	end := s.end
+	s.mu.Unlock()
+	if end != nil {
+		end(why)
+	}
+}
+
 // pass tells whether something may be written now.
 func (s *Stream) pass() error {
 	if s.err == nil && s.allowed != nil {

@@ -45,7 +45,8 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, allowed func() e
 	}
 	describe(w.Header())
 	if conn := takeOver(w, r); conn != nil {
-		s.goOn(context.WithoutCancel(r.Context()), conn, r.Pattern, allowed, tail, over)
+		// Of the request's own context nothing is needed, and it would keep all that the request had.
+		s.goOn(context.Background(), conn, r.Pattern, allowed, tail, over) //nolint:contextcheck,forbidigo // see above
 		return nil
 	}
 	defer s.served.Done()

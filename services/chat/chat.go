@@ -115,7 +115,7 @@ func New(d Deps) *Service {
 		conversations: aggregates.Conversations(d.Loop),
 		customers:     aggregates.Customers(d.Loop),
 		visitors:      aggregates.Visitors(d.Loop),
-		revocations:   newRevocations(d.Log),
+		revocations:   newRevocations(d.Log, d.Clock, d.Lifetime+d.Renewable),
 		limits:        newLimits(d),
 		streams:       web.NewStreams(d.Logger, d.Heartbeat),
 		looks:         make(chan struct{}, 8),

@@ -57,7 +57,7 @@ func (s *Service) revocable(next func(w http.ResponseWriter, r *http.Request) er
 		if !ok {
 			return errSession
 		}
-		h := s.revocations.hold(v)
+		h := s.revocations.hold(&v)
 		defer func() {
 			if !h.taken {
 				h.release()
@@ -67,9 +67,15 @@ func (s *Service) revocable(next func(w http.ResponseWriter, r *http.Request) er
 	}
 }
 
+// heldOf is the held session of a request; nil when it is not for a stream.
+func heldOf(ctx context.Context) *held {
+	h, _ := ctx.Value(heldKey{}).(*held)
+	return h
+}
+
 // takeHeld gives the held session of a request to whoever goes on behind its end.
 func takeHeld(r *http.Request) *held {
-	h, _ := r.Context().Value(heldKey{}).(*held)
+	h := heldOf(r.Context())
 	h.taken = true
 	return h
 }
@@ -85,16 +91,29 @@ func (s *Service) live(ctx context.Context, v session) error {
 	if channel, ok := s.Directory.Channel(v.Org, v.Channel); ok && v.ChannelEpoch < channel.SessionEpoch {
 		return errRevoked
 	}
-	state, _, err := s.visitors.State(ctx, v.Org, v.Visitor)
-	switch {
-	case err != nil:
+	if err := s.ended(ctx, v); err != nil {
 		return err
-	case v.VisitorEpoch < state.Epoch:
-		return errRevoked
 	}
 	superseded, err := s.superseded(ctx, v)
 	if err == nil && superseded {
 		return errSession
+	}
+	return err
+}
+
+// ended tells whether the visitor has ended their sessions. Whoever is held is told what this process has heard: after a
+// restart all come back at once, and would read the log in as many places.
+func (s *Service) ended(ctx context.Context, v session) error {
+	if heldOf(ctx) != nil {
+		if revoked, known := s.revocations.revoked(v); revoked {
+			return errRevoked
+		} else if known {
+			return nil
+		}
+	}
+	state, _, err := s.visitors.State(ctx, v.Org, v.Visitor)
+	if err == nil && v.VisitorEpoch < state.Epoch {
+		return errRevoked
 	}
 	return err
 }

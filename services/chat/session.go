@@ -108,13 +108,21 @@ func (s *Service) visitor(next func(w http.ResponseWriter, r *http.Request, v se
 	})
 }
 
+// of is the session of a request.
+func (s *Service) of(r *http.Request) (session, bool) {
+	if h := heldOf(r.Context()); h != nil {
+		return *h.session, true
+	}
+	return verify(bearer(r), s.key, s.Clock())
+}
+
 // holder lets only requests through whose token is of a session that goes on, also when it has to be renewed first.
 func (s *Service) holder(next func(w http.ResponseWriter, r *http.Request, v session) error) func(w http.ResponseWriter, r *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.ready(r.Context()); err != nil {
 			return err
 		}
-		v, ok := verify(bearer(r), s.key, s.Clock())
+		v, ok := s.of(r)
 		if !ok {
 			return errSession
 		}

@@ -69,11 +69,7 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 	}
 	held := takeHeld(r)
 	return s.streams.Serve(w, r, goesOn, func(ctx context.Context, out *web.Stream) error {
-		ctx, end := context.WithCancelCause(ctx)
-		defer end(nil)
-		held.bind(end)
-		ctx, cancel := context.WithDeadlineCause(ctx, time.Unix(v.Expires, 0), errExpired)
-		defer cancel()
+		held.bind(out)
 		defer s.showTyping(out, v)()
 		out.Hold() // what was missed goes together
 		quiet, erased := after > 0, error(nil)
@@ -81,7 +77,7 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 			out.Release()
 			if e, found := s.erasedMeanwhile(ctx, who, quiet); found {
 				erased = s.tellErased(out, e)
-				cancel()
+				out.End(errErased)
 			}
 		}, func(e events.Recorded) error {
 			quiet = false
@@ -92,10 +88,10 @@ func (s *Service) stream(w http.ResponseWriter, r *http.Request, v session) erro
 		})
 		switch cause := context.Cause(ctx); {
 		case erased != nil:
-		case errors.Is(cause, errExpired):
-			return nil // its time was over
 		case errors.Is(cause, errRevoked):
 			return tellRevoked(out, s.Clock())
+		case errors.Is(cause, errExpired):
+			return nil // its time was over, as a heartbeat has noticed
 		}
 		return cmp.Or(erased, err)
 	}, held.release)

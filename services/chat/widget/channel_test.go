@@ -72,6 +72,7 @@ func TestTheForm(t *testing.T) {
 	b.click(".launcher")
 	b.until("the form has focus", `root.activeElement === $('#asked-0')`)
 	b.until("there is nothing else to write in", `!$('.send').getClientRects().length && $$('.card label').map((x) => x.textContent).join('|') === 'Your name (optional)|Email address|What is it about?|Your message'`)
+	b.accessible("form")
 	b.shot("form")
 	const errors = `$$('.card .error').map((x) => x.hidden ? '' : x.textContent).join('|')`
 	b.click(".main")
@@ -79,6 +80,7 @@ func TestTheForm(t *testing.T) {
 	b.until("screen readers are told", `['1', '2', '3'].every((n) => $('#asked-' + n).getAttribute('aria-invalid') === 'true' && $('#asked-' + n).getAttribute('aria-describedby') === $('#asked-' + n + '-error').id) && !$('#asked-0').hasAttribute('aria-invalid')`)
 	b.typed("ann@nowhere")
 	b.until("that is no address", errors+`.startsWith('|Please enter an address')`)
+	b.accessible("form-errors")
 	b.shot("form-errors")
 	b.typed(".example")
 	b.until("that is one", errors+` === '||Please fill this in.|Please fill this in.'`)

@@ -470,7 +470,10 @@ export class Engine {
     const page = await call<Page>(this.url('messages') + this.here, { token: await this.token() });
     if (where !== this.model.conversation) return this.load(); // another was chosen meanwhile
     this.at = page.conversation_id;
-    this.model.seen = (await this.store.get<Record<string, string>>('seenOf'))?.[this.at] ?? this.model.seen;
+    // A page that was left at once may have kept where the visitor looked last, and not yet of which conversation that was.
+    const at = (seen: string): number => page.items.findIndex((x) => x.position === seen);
+    const seen = (await this.store.get<Record<string, string>>('seenOf'))?.[this.at];
+    if (seen !== undefined && at(seen) >= at(this.model.seen)) this.model.seen = seen;
     const known = new Set(page.items.map((x) => x.id));
     this.linked = Date.now();
     this.set({
