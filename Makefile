@@ -75,7 +75,7 @@ soak: ## kill -9 under load, ROUNDS=1000 times (search engines: a hundredth), an
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestCrashRounds$$' -count 1 -timeout 0 -v
 	TIDEMARK_CRASH_ROUNDS=$(ROUNDS) go test ./cmd/tidemark -run '^TestClientsMoveBetweenProcesses$$' -count 1 -timeout 0 -v
 	TIDEMARK_SEARCH_ROUNDS=$$(( ($(ROUNDS) + 99) / 100 )) go test ./services/searchindexer -run '^TestFailures$$' -count 1 -timeout 0 -v
-	TIDEMARK_SEARCH_CONVERSATIONS=$$(( $(ROUNDS) * 100 )) go test ./cmd/tidemark -run '^TestSearchIsRebuilt$$' -count 1 -timeout 0 -v
+	TIDEMARK_TEST_PATIENCE=1h TIDEMARK_SEARCH_CONVERSATIONS=$$(( $(ROUNDS) * 100 )) go test ./cmd/tidemark -run '^TestSearchIsRebuilt$$' -count 1 -timeout 0 -v
 
 gen: ## regenerate: sqlc, and every go:generate
 	for config in $$(git ls-files --cached --others --exclude-standard '*sqlc.yaml'); do $(TOOL) sqlc generate -f "$$config"; done

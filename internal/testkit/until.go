@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 )
 
-// patience is after how long a test gives up on something that must happen.
-const patience = time.Minute
+// patience is after how long a test gives up on something that must happen. Long runs have more of it.
+var patience = func() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("TIDEMARK_TEST_PATIENCE")); err == nil && d > 0 {
+		return d
+	}
+	return time.Minute
+}()
 
 // Until waits until what it names has come true.
 func Until(tb testing.TB, what string, ok func() bool) {

@@ -91,7 +91,7 @@ func TestFollowARebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	if got := res.Header.Get("Content-Type"); res.StatusCode != 200 || got != "text/event-stream" {
+	if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || got != "text/event-stream" {
 		t.Fatalf("%s, %s", res.Status, got)
 	}
 	lines := bufio.NewScanner(res.Body)

@@ -25,7 +25,7 @@ func Owner(dir string) (id string, lock *flock.Flock, err error) {
 	if !locked {
 		return "", lock, nil
 	}
-	raw, err := os.ReadFile(path) //nolint:gosec // in the data directory
+	raw, err := os.ReadFile(path)
 	if id = strings.TrimSpace(string(raw)); err == nil && events.ValidID(id) {
 		return id, lock, nil
 	}
