@@ -23,7 +23,7 @@ var Kinds = []events.Kind{events.KindConversation, events.KindCustomer}
 
 // Format is the version of the documents and of their analysis. An index of another format is rebuilt, because
 // documents folded by different rules must not stand side by side.
-const Format = 3
+const Format = 4
 
 // ErrGap is returned when an event is not the next one of its conversation: the ones between are to be read first.
 var ErrGap = errors.New("events are missing in between")
@@ -36,29 +36,38 @@ type Message struct {
 	At   time.Time `json:"at"`
 }
 
-// Document is what is kept about one conversation. Notes are apart, because only agents may find them.
+// Document is what is kept about one conversation, or one customer. Notes are apart, because only agents may find them.
 type Document struct {
-	ID       string    `json:"id"`
-	Org      string    `json:"org"`
-	Customer string    `json:"customer,omitempty"`
-	Channel  string    `json:"channel,omitempty"`
-	Subject  string    `json:"subject,omitempty"`
-	Status   string    `json:"status,omitempty"`
-	Priority string    `json:"priority,omitempty"`
-	Queue    string    `json:"queue,omitempty"`
-	Assignee string    `json:"assignee,omitempty"`
-	Tags     []string  `json:"tags,omitempty"` // sorted
-	Messages []Message `json:"messages,omitempty"`
-	Notes    []Message `json:"notes,omitempty"`
-	Created  time.Time `json:"created"`
-	Updated  time.Time `json:"updated"`
-	Revision uint64    `json:"revision"` // of the last event folded in
-	Position uint64    `json:"position"` // sequence of the last event folded in
-	Erased   bool      `json:"-"`        // nothing may be kept of it: an engine takes it out
+	Kind       events.Kind       `json:"kind,omitempty"` // empty: a conversation
+	ID         string            `json:"id"`
+	Org        string            `json:"org"`
+	Customer   string            `json:"customer,omitempty"`
+	Channel    string            `json:"channel,omitempty"`
+	Subject    string            `json:"subject,omitempty"`
+	Status     string            `json:"status,omitempty"`
+	Priority   string            `json:"priority,omitempty"`
+	Queue      string            `json:"queue,omitempty"`
+	Assignee   string            `json:"assignee,omitempty"`
+	Tags       []string          `json:"tags,omitempty"` // sorted
+	Messages   []Message         `json:"messages,omitempty"`
+	Notes      []Message         `json:"notes,omitempty"`
+	Name       string            `json:"name,omitempty"`       // of a customer
+	Identities []events.Identity `json:"identities,omitempty"` // of a customer
+	Created    time.Time         `json:"created"`
+	Updated    time.Time         `json:"updated"`
+	Revision   uint64            `json:"revision"` // of the last event folded in
+	Position   uint64            `json:"position"` // sequence of the last event folded in
+	Erased     bool              `json:"-"`        // nothing may be kept of it: an engine takes it out
 }
 
-// NewDocument is the document of a conversation of which nothing is known yet.
-func NewDocument(a events.Aggregate) *Document { return &Document{ID: a.ID, Org: a.Org} }
+// NewDocument is the document of a conversation or a customer of whom nothing is known yet.
+func NewDocument(a events.Aggregate) *Document {
+	d := &Document{ID: a.ID, Org: a.Org}
+	if a.Kind == events.KindCustomer {
+		d.Kind = a.Kind
+	}
+	return d
+}
 
 // Clone is a copy that can be folded on without touching the original.
 func (d *Document) Clone() *Document {
@@ -66,18 +75,23 @@ func (d *Document) Clone() *Document {
 	c.Tags = slices.Clone(d.Tags)
 	c.Messages = slices.Clone(d.Messages)
 	c.Notes = slices.Clone(d.Notes)
+	c.Identities = slices.Clone(d.Identities)
 	return &c
 }
 
-// Fold applies the conversation's next event. One that is already in changes nothing; ErrGap says that others
+// Fold applies the next event of the conversation or customer. One that is already in changes nothing; ErrGap says that others
 // come first; an event that this binary cannot read is an error, never skipped. Before a tombstone nothing is missing.
 func (d *Document) Fold(e events.Recorded) error {
-	_, erased := e.Event.(events.ConversationErased)
+	erased := false
+	switch e.Event.(type) {
+	case events.ConversationErased, events.CustomerErased:
+		erased = true
+	}
 	switch {
 	case e.Revision <= d.Revision:
 		return nil
 	case erased:
-		*d = Document{ID: d.ID, Org: d.Org, Revision: e.Revision, Position: e.Sequence, Erased: true}
+		*d = Document{Kind: d.Kind, ID: d.ID, Org: d.Org, Revision: e.Revision, Position: e.Sequence, Erased: true}
 		return nil
 	case e.Revision != d.Revision+1:
 		return fmt.Errorf("%w: %s has %d, not yet %d", ErrGap, e.Aggregate, d.Revision, e.Revision-1)
@@ -85,9 +99,13 @@ func (d *Document) Fold(e events.Recorded) error {
 	if u, unknown := e.Event.(events.Unknown); unknown {
 		return fmt.Errorf("read %s of %s at %d: %s", u.Type, e.Aggregate, e.Sequence, u.Reason)
 	}
-	d.apply(e)
+	if d.Kind == events.KindCustomer {
+		d.applyCustomer(e)
+	} else {
+		d.apply(e)
+	}
 	d.Revision, d.Position = e.Revision, e.Sequence
-	if !events.Beside(e.Event) && e.Time.After(d.Updated) {
+	if !d.Erased && !events.Beside(e.Event) && e.Time.After(d.Updated) {
 		d.Updated = e.Time
 	}
 	return nil

@@ -105,3 +105,82 @@ func TestEveryEventIsConsidered(t *testing.T) {
 		}
 	}
 }
+
+// The same for a customer, whose end leaves nothing of them.
+func TestFoldCustomers(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		log := &searchtest.Log{}
+		a := events.Aggregate{Org: "org", Kind: events.KindCustomer, ID: "ann"}
+		log.Append(a, events.CustomerCreated{Name: "Ann"})
+		for range rapid.IntRange(0, 20).Draw(rt, "events") {
+			id := events.Identity{Type: events.IdentityEmail, Value: rapid.SampledFrom([]string{"a@x", "b@x", "c@x"}).Draw(rt, "address")}
+			log.Append(a, rapid.SampledFrom([]events.Event{
+				events.CustomerRenamed{Name: id.Value},
+				events.CustomerIdentified{Identity: id},
+				events.CustomerIdentityRemoved{Identity: id},
+				events.CustomerAbsorbed{FromID: "x", Identities: []events.Identity{id}},
+				events.CustomerAttributesSet{},
+			}).Draw(rt, "event"))
+		}
+		ends := rapid.SampledFrom([][]events.Event{nil, {events.CustomerMerged{IntoID: "x"}}, {events.CustomerErased{}}, {events.CustomerMerged{IntoID: "x"}, events.CustomerErased{}}}).Draw(rt, "end")
+		log.Append(a, ends...)
+		all, err := log.Read(t.Context(), a, 0)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want, doc := search.NewDocument(a), search.NewDocument(a)
+		for i, e := range all {
+			if err := want.Fold(e); err != nil {
+				rt.Fatal(err)
+			}
+			frozen := doc.Clone()
+			next := doc.Clone()
+			for _, again := range all[rapid.IntRange(0, i).Draw(rt, "from") : i+1] {
+				if err := next.Fold(again); err != nil {
+					rt.Fatal(err)
+				}
+			}
+			if !reflect.DeepEqual(doc, frozen) {
+				rt.Fatalf("folding changed the original:\n%+v\n%+v", doc, frozen)
+			}
+			doc = next
+		}
+		if !reflect.DeepEqual(doc, want) {
+			rt.Fatalf("incremental %+v\nfrom scratch %+v", doc, want)
+		}
+		if gone := len(ends) > 0; doc.Erased != gone || gone && (doc.Name != "" || doc.Identities != nil) {
+			rt.Fatalf("after %v there is %+v", ends, doc)
+		}
+	})
+}
+
+// Every event of a customer is either searchable or known not to be.
+func TestEveryCustomerEventIsConsidered(t *testing.T) {
+	t.Parallel()
+	unsearchable := map[string]bool{"customer.attributes_set.v1": true}
+	address := events.Identity{Type: events.IdentityEmail, Value: "of.no.sample@example.com"}
+	a := events.Aggregate{Org: "org", Kind: events.KindCustomer, ID: "ann"}
+	for _, info := range events.Types() {
+		if info.Kind != events.KindCustomer || !info.Current {
+			continue
+		}
+		before := &search.Document{Kind: a.Kind, Org: a.Org, ID: a.ID, Revision: 1, Name: "A name of no sample", Identities: []events.Identity{address}}
+		event := info.Sample
+		switch e := event.(type) {
+		case events.CustomerIdentityRemoved:
+			before.Identities = append(before.Identities, e.Identity)
+		case events.CustomerAbsorbed:
+			e.Identities = []events.Identity{{Type: events.IdentityPhone, Value: "+10005550100"}}
+			event = e
+		}
+		after := before.Clone()
+		if err := after.Fold(events.Recorded{Aggregate: a, Metadata: events.Metadata{Revision: 2}, Sequence: 2, Event: event}); err != nil {
+			t.Fatal(err)
+		}
+		after.Revision, after.Position, after.Updated = before.Revision, before.Position, before.Updated
+		if same := reflect.DeepEqual(before, after); same != unsearchable[info.Type] {
+			t.Errorf("%s changes the document: %v", info.Type, !same)
+		}
+	}
+}

@@ -55,7 +55,8 @@ const (
 
 // Query is a question as an engine gets it.
 type Query struct {
-	Org     string // nothing of another org is ever found
+	Kind    events.Kind // of what is looked for; empty: conversations
+	Org     string      // nothing of another org is ever found
 	Clauses []Clause
 	Status  string // empty: any
 	Sort    Sort
@@ -96,6 +97,30 @@ type Hit struct {
 	Status         string      `json:"status"`
 	Updated        time.Time   `json:"updated_at"`
 	Highlights     []Highlight `json:"highlights,omitempty"`
+
+	// Of a customer, whose id stands in ConversationID.
+	Name       string            `json:"-"`
+	Identities []events.Identity `json:"-"`
+}
+
+// CustomerHit is one customer found.
+type CustomerHit struct {
+	CustomerID string            `json:"customer_id"`
+	Score      float64           `json:"score"`
+	Name       string            `json:"name"`
+	Identities []events.Identity `json:"identities" nullable:"false"`
+	Updated    time.Time         `json:"updated_at"`
+}
+
+// Customers are the hits of a search for customers.
+func (r Result) Customers() []CustomerHit {
+	out := make([]CustomerHit, len(r.Hits))
+	for i, h := range r.Hits {
+		out[i] = CustomerHit{
+			CustomerID: h.ConversationID, Score: h.Score, Name: h.Name, Identities: append([]events.Identity{}, h.Identities...), Updated: h.Updated,
+		}
+	}
+	return out
 }
 
 // Highlight is where it was found: at most three per conversation.

@@ -69,8 +69,8 @@ func (p People) Gone(c Customer) bool {
 	return false
 }
 
-// with is a customer and all who went on in them, however many merges ago.
-func (p People) with(c Customer) []Customer {
+// With is a customer and all who went on in them, however many merges ago.
+func (p People) With(c Customer) []Customer {
 	all, seen := []Customer{c}, map[Customer]bool{c: true}
 	for i := 0; i < len(all); i++ {
 		for from, into := range p.into {

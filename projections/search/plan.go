@@ -11,7 +11,7 @@ import (
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
-// Plan is what events mean for an index: each conversation stands in it once, however many events it had.
+// Plan is what events mean for an index: each conversation and customer stands in it once, however many events they had.
 type Plan struct {
 	Put    []*Document
 	Gone   []Gone     // conversations of which nothing may be found
@@ -21,9 +21,9 @@ type Plan struct {
 	People People // once all of this is done
 }
 
-// Gone is a conversation of which nothing may be found.
+// Gone is a conversation or a customer of whom nothing may be found.
 type Gone struct {
-	Org, ID  string
+	Org, ID  string // Document.Key
 	Position uint64
 }
 
@@ -56,20 +56,20 @@ func (p Planner) Plan(ctx context.Context, all []events.Recorded, people People)
 		}
 		for _, m := range out.Marks { // once all is known: who was merged may be erased with who took over
 			if out.People.Gone(m.Customer) {
-				out.Forget = append(out.Forget, out.People.with(m.Customer)...)
+				out.Forget = append(out.Forget, out.People.With(m.Customer)...)
 			}
 		}
 	}
-	conversations := slices.DeleteFunc(order, func(a events.Aggregate) bool { return a.Kind != events.KindConversation })
-	if len(conversations) == 0 {
+	order = slices.DeleteFunc(order, func(a events.Aggregate) bool { return !slices.Contains(Kinds, a.Kind) })
+	if len(order) == 0 {
 		return out, nil
 	}
-	have, err := p.Have(ctx, conversations)
+	have, err := p.Have(ctx, order)
 	if err != nil {
 		return Plan{}, err
 	}
-	for _, a := range conversations {
-		if err := p.conversation(ctx, &out, have[a], of[a]); err != nil {
+	for _, a := range order {
+		if err := p.document(ctx, &out, have[a], of[a]); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -100,9 +100,10 @@ func group(all []events.Recorded) ([]events.Aggregate, map[events.Aggregate][]ev
 	return order, of
 }
 
-func (p Planner) conversation(ctx context.Context, out *Plan, doc *Document, list []events.Recorded) error {
+func (p Planner) document(ctx context.Context, out *Plan, doc *Document, list []events.Recorded) error {
 	a := list[0].Aggregate
-	if doc == nil {
+	had := doc != nil
+	if !had {
 		doc = NewDocument(a)
 	}
 	before := doc.Revision
@@ -111,7 +112,7 @@ func (p Planner) conversation(ctx context.Context, out *Plan, doc *Document, lis
 		if errors.Is(err, ErrGap) {
 			var purged bool
 			if purged, err = p.catchUp(ctx, doc, e); purged {
-				out.Gone = append(out.Gone, Gone{Org: a.Org, ID: a.ID, Position: list[len(list)-1].Sequence})
+				out.Gone = append(out.Gone, Gone{Org: a.Org, ID: doc.Key(), Position: list[len(list)-1].Sequence})
 				return nil
 			}
 		}
@@ -120,8 +121,9 @@ func (p Planner) conversation(ctx context.Context, out *Plan, doc *Document, lis
 		}
 	}
 	switch {
-	case doc.Erased, out.People.Gone(Customer{Org: a.Org, ID: doc.Customer}):
-		out.Gone = append(out.Gone, Gone{Org: a.Org, ID: a.ID, Position: doc.Position})
+	case doc.Erased, out.People.Gone(doc.Owner()):
+		out.Gone = append(out.Gone, Gone{Org: a.Org, ID: doc.Key(), Position: doc.Position})
+	case doc.Nameless() && !had:
 	case doc.Revision != before:
 		out.Put = append(out.Put, doc)
 	}

@@ -35,11 +35,18 @@ type Clause struct {
 	Not   bool
 	Field string // of kind Field: one of Fields
 	Text  string
-	At    int // character of the query at which it begins, from 1
+	Any   []string // of kind Field, when it is not nil: equal to one of these, instead of the text
+	At    int      // character of the query at which it begins, from 1
 }
 
 // Fields are the properties that field:value can ask for.
-var Fields = []string{"status", "queue", "assignee", "tag", "channel", "priority", "customer"}
+var Fields = []string{"status", "queue", "assignee", "tag", "channel", "priority", "customer", FieldEmail}
+
+// Fields that engines do not have of conversations.
+const (
+	FieldEmail   = "email"   // of the customer: put in terms of "customer" before an engine is asked
+	FieldAddress = "address" // of a customer: Address
+)
 
 // ParseQuery reads what a person typed: words (all must be found), "phrases", prefix*, -not and field:value. What
 // cannot be read is fault Invalid "query_invalid", and says where.

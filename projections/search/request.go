@@ -16,6 +16,7 @@ import (
 // Request is a question as a caller asks it. Org is set by the server from who is asking, never by the caller.
 type Request struct {
 	Org         string          `json:"org"`
+	Customers   bool            `json:"customers,omitempty"` // look for customers, not for conversations
 	Q           string          `json:"q"`
 	Status      string          `json:"status,omitempty"` // open, snoozed, closed; any or empty: all
 	Sort        Sort            `json:"sort,omitempty"`   // default: relevance; newest when nothing can rank
@@ -27,10 +28,11 @@ type Request struct {
 
 // Answer is a page of what was found.
 type Answer struct {
-	Items []Hit            `json:"items"`
-	Total uint64           `json:"total"` // of all pages
-	Next  string           `json:"next,omitempty"`
-	AsOf  projections.AsOf `json:"as_of"`
+	Items     []Hit            `json:"items"`
+	Customers []CustomerHit    `json:"customers,omitempty"` // instead of items, when they were looked for
+	Total     uint64           `json:"total"`               // of all pages
+	Next      string           `json:"next,omitempty"`
+	AsOf      projections.AsOf `json:"as_of"`
 }
 
 // Parse checks the request and makes it a query. Errors: fault Invalid with query_invalid, filter_invalid,
@@ -43,6 +45,14 @@ func (r Request) Parse() (Query, error) {
 	var err error
 	if q.Clauses, err = ParseQuery(r.Q); err != nil {
 		return Query{}, err
+	}
+	if r.Customers {
+		q.Kind = events.KindCustomer
+		for _, c := range q.Clauses {
+			if c.Kind == Field && c.Field != FieldEmail {
+				return Query{}, invalid(c.At, "customers have no field %s; put quotes around it to find it as text", c.Field)
+			}
+		}
 	}
 	statuses := []string{string(events.StatusOpen), string(events.StatusSnoozed), string(events.StatusClosed)}
 	switch {
@@ -123,7 +133,7 @@ func (r Request) parseCursor(sort Sort) (*After, error) {
 // digest ties a cursor to the question, so that it cannot be carried to another one.
 func (r Request) digest(sort Sort) uint64 {
 	h := fnv.New64a()
-	for _, s := range []string{r.Org, r.Q, r.Status, string(sort), strconv.FormatBool(r.Notes)} {
+	for _, s := range []string{r.Org, r.Q, r.Status, string(sort), strconv.FormatBool(r.Notes), strconv.FormatBool(r.Customers)} {
 		_, _ = h.Write([]byte(s))
 		_, _ = h.Write([]byte{0})
 	}

@@ -62,9 +62,9 @@ type IndexInfo struct {
 
 // Index is one index of a store. All methods may be used concurrently; Close once nothing else runs.
 type Index interface {
-	// Have reads what the index has of conversations, also what searches do not find yet.
+	// Have reads what the index has of conversations and customers, also what searches do not find yet.
 	Have(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]*Document, error)
-	// Places tells up to where the index has conversations, also those of which nothing may be found.
+	// Places tells up to where the index has conversations and customers, also those of whom nothing may be found.
 	Places(ctx context.Context, list []events.Aggregate) (map[events.Aggregate]Place, error)
 	// People reads the marks.
 	People(ctx context.Context) (People, error)
@@ -84,7 +84,7 @@ type Index interface {
 	Search(ctx context.Context, q Query) (Result, error)
 	Count(ctx context.Context, c CountRequest) ([]Count, error)
 	Documents(ctx context.Context) (uint64, error)
-	// Scan hands over every conversation that searches find.
+	// Scan hands over every conversation and customer that searches find.
 	Scan(ctx context.Context, fn func(Scanned) error) error
 	Close() error
 }
@@ -95,11 +95,17 @@ type Place struct {
 	Gone     bool // a stub
 }
 
-// Scanned is what a scan tells of a conversation.
+// Scanned is what a scan tells of a conversation or a customer.
 type Scanned struct {
+	Kind     events.Kind
 	Org, ID  string
 	Status   string
 	Position uint64
+}
+
+// Aggregate is whose document it is.
+func (s Scanned) Aggregate() events.Aggregate {
+	return events.Aggregate{Org: s.Org, Kind: s.Kind, ID: s.ID}
 }
 
 // Batch is what is written together. The progress is never there before the documents that it tells of.

@@ -20,12 +20,52 @@ func (s *Service) registerSearch() {
 		id: "search", method: http.MethodGet, path: "/v1/search", tag: "Search",
 		summary: "Find conversations by their words",
 		doc: "q has words (all must be found), \"phrases\", prefix*, -not and field:value with status, queue, assignee, tag, channel, " +
-			"priority and customer. When the index cannot be asked the answer is search_unavailable, never an empty list.",
+			"priority, customer and email (of the customer, also of who was merged into them). When the index cannot be asked the answer is search_unavailable, never an empty list.",
 		codes: []string{
 			"query_invalid", "filter_invalid", "sort_invalid", "limit_invalid", "cursor_invalid", "cursor_mismatch",
 			"search_unavailable", "not_yet", "position_unknown",
 		},
 	}, s.search)
+	add(s, operation{
+		id: "search-customers", method: http.MethodGet, path: "/v1/search/customers", tag: "Search",
+		summary: "Find customers by their names, e-mail addresses, phone numbers and ids",
+		doc: "An address or an id is found whole, by its parts and by how it begins with a star: anna.smith@example.com by itself, by " +
+			"anna.smith, example.com and smith, and by ann*. Who was erased is not found, and for who was merged the one who took over is.",
+		codes: []string{
+			"query_invalid", "limit_invalid", "cursor_invalid", "cursor_mismatch", "search_unavailable", "not_yet", "position_unknown",
+		},
+	}, s.searchCustomers)
+}
+
+func (s *Service) searchCustomers(ctx context.Context, in *SearchCustomersInput) (*Answer[FoundCustomers], error) {
+	p, err := in.minPosition()
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.Reads.Search.Search(ctx, search.Request{
+		Org: callerOf(ctx).OrgID, Customers: true, Q: in.Q, Limit: in.Limit, Cursor: in.Cursor, MinPosition: p,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Answer[FoundCustomers]{FoundCustomers{
+		Items: append([]search.CustomerHit{}, a.Customers...), Total: a.Total, Links: next(ctx, a.Next), AsOf: asOf(a.AsOf),
+	}}, nil
+}
+
+// FoundCustomers is a page of the customers that a search found.
+type FoundCustomers struct {
+	Items []search.CustomerHit `json:"items" nullable:"false"`
+	Total uint64               `json:"total" doc:"Of all pages."`
+	Links Links                `json:"links"`
+	AsOf  *AsOf                `json:"as_of"`
+}
+
+// SearchCustomersInput is a search for customers.
+type SearchCustomersInput struct {
+	Reading
+	Paging
+	Q string `query:"q" maxLength:"1000" doc:"Words, parts of addresses and of ids, \"phrases\", prefix*, -not and email:address."`
 }
 
 // SearchInput is a search.

@@ -84,6 +84,9 @@ func (a *answers) query(ctx context.Context, body []byte) (any, error) {
 		}
 		return nil, a.away(fmt.Errorf("search: %w", err))
 	}
+	if r.Customers {
+		return search.Answer{Customers: result.Customers(), Total: result.Total, Next: r.Next(q, result.After), AsOf: asOf}, nil
+	}
 	return search.Answer{Items: result.Hits, Total: result.Total, Next: r.Next(q, result.After), AsOf: asOf}, nil
 }
 

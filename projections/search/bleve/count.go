@@ -30,8 +30,9 @@ func (e *Engine) Count(ctx context.Context, c search.CountRequest) ([]search.Cou
 
 // Scan reads every stored document.
 func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error {
-	err := e.each(ctx, exactly(fieldKind, kindConversation), func(d *search.Document) error {
-		return fn(search.Scanned{Org: d.Org, ID: d.ID, Status: d.Status, Position: d.Position})
+	both := query.NewDisjunctionQuery([]query.Query{exactly(fieldKind, kindConversation), exactly(fieldKind, kindCustomer)})
+	err := e.each(ctx, both, func(d *search.Document) error {
+		return fn(search.Scanned{Kind: d.Aggregate().Kind, Org: d.Org, ID: d.ID, Status: d.Status, Position: d.Position})
 	})
 	if err != nil {
 		return fmt.Errorf("scan: %w", err)

@@ -1,6 +1,7 @@
 package bleve
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"github.com/blevesearch/bleve/v2/document"
 	index "github.com/blevesearch/bleve_index_api"
 
+	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/words"
 )
@@ -25,6 +27,7 @@ const (
 	fieldSubject = "subject" // text
 	fieldText    = "text"    // text, one value per message
 	fieldNotes   = "notes"   // text, one value per note
+	fieldAddress = "address" // of a customer, as wholes
 	fieldCreated = "created"
 	fieldUpdated = "updated"
 	fieldSource  = "source" // the document itself, stored and not indexed
@@ -37,6 +40,7 @@ const exactForm = ".exact"
 const (
 	kindConversation = "conversation"
 	kindGone         = "gone"
+	kindCustomer     = "customer"
 	kindErased       = "erased"
 	kindMerged       = "merged"
 )
@@ -63,13 +67,20 @@ func ofMark(place string) search.Customer {
 	return search.Customer{Org: org, ID: strings.TrimPrefix(id, "/")}
 }
 
+func kindOf(kind events.Kind) string {
+	if kind == events.KindCustomer {
+		return kindCustomer
+	}
+	return kindConversation
+}
+
 // encode prepares a document for a batch.
 func encode(d *search.Document) (*document.Document, error) {
 	source, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("encode document %s: %w", d.ID, err)
 	}
-	out := document.NewDocument(docID(d.Org, d.ID))
+	out := document.NewDocument(docID(d.Org, d.Key()))
 	exact := func(name, value string) {
 		if value != "" {
 			out.AddField(document.NewTextFieldCustom(name, nil, []byte(value), exactOptions, nil))
@@ -81,8 +92,11 @@ func encode(d *search.Document) (*document.Document, error) {
 			out.AddField(document.NewTextFieldCustom(name+exactForm, at, []byte(value), textOptions, words.Exact))
 		}
 	}
-	exact(fieldKind, kindConversation)
+	exact(fieldKind, kindOf(d.Kind))
 	exact(fieldOrg, d.Org)
+	for _, address := range d.Addresses() {
+		exact(fieldAddress, address)
+	}
 	exact("status", d.Status)
 	exact("queue", d.Queue)
 	exact("assignee", d.Assignee)
@@ -92,7 +106,10 @@ func encode(d *search.Document) (*document.Document, error) {
 	for _, tag := range d.Tags {
 		exact("tag", strings.ToLower(tag))
 	}
-	text(fieldSubject, nil, d.Subject)
+	text(fieldSubject, nil, cmp.Or(d.Subject, d.Name))
+	for i, id := range d.Identities {
+		text(fieldText, []uint64{uint64(i)}, id.Value)
+	}
 	for i, m := range d.Messages {
 		text(fieldText, []uint64{uint64(i)}, m.Text)
 	}

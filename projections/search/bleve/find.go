@@ -13,6 +13,7 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 	index "github.com/blevesearch/bleve_index_api"
 
+	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
@@ -54,7 +55,7 @@ func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, err
 		if scored {
 			first = strconv.FormatFloat(q.After.Score, 'g', -1, 64)
 		}
-		req.SetSearchAfter([]string{first, docID(q.Org, q.After.ID)})
+		req.SetSearchAfter([]string{first, docID(q.Org, search.Key(events.Aggregate{Kind: q.Kind, ID: q.After.ID}))})
 	}
 	page, err := e.index.SearchInContext(ctx, req)
 	if err != nil {
@@ -87,7 +88,7 @@ func (e *Engine) describe(ctx context.Context, q search.Query, c compiled, page 
 		}
 		result.Hits = append(result.Hits, search.Hit{
 			ConversationID: doc.ID, Score: match.Score, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated,
-			Highlights: highlights(doc, where[match.ID]),
+			Highlights: highlights(doc, where[match.ID]), Name: doc.Name, Identities: doc.Identities,
 		})
 		if len(page.Hits) == q.Limit {
 			result.After = &search.After{Score: match.Score, Updated: representable(doc.Updated), ID: doc.ID}

@@ -166,7 +166,7 @@ func (e *Engine) Have(_ context.Context, list []events.Aggregate) (map[events.Ag
 	defer done()
 	out := make(map[events.Aggregate]*search.Document, len(list))
 	for _, a := range list {
-		doc, err := stored(r, docID(a.Org, a.ID))
+		doc, err := stored(r, docID(a.Org, search.Key(a)))
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +186,7 @@ func (e *Engine) Places(_ context.Context, list []events.Aggregate) (map[events.
 	defer done()
 	out := make(map[events.Aggregate]search.Place, len(list))
 	for _, a := range list {
-		doc, err := stored(r, docID(a.Org, a.ID))
+		doc, err := stored(r, docID(a.Org, search.Key(a)))
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ type compiled struct {
 // and each exclusion is "of this org, but not": whatever a part comes down to, it cannot widen the whole.
 func compile(q search.Query) compiled {
 	var c compiled
-	all := []blevesearch.Query{exactly(fieldOrg, q.Org), exactly(fieldKind, kindConversation)}
+	all := []blevesearch.Query{exactly(fieldOrg, q.Org), exactly(fieldKind, kindOf(q.Kind))}
 	if q.Status != "" {
 		all = append(all, exactly("status", q.Status))
 	}
@@ -35,7 +35,7 @@ func compile(q search.Query) compiled {
 	for i, clause := range q.Clauses {
 		var part blevesearch.Query
 		if clause.Kind == search.Field {
-			part = exactly(clause.Field, fieldValue(clause))
+			part = fieldQuery(clause)
 		} else {
 			if !clause.Not {
 				asked = true
@@ -62,6 +62,23 @@ func compile(q search.Query) compiled {
 	c.none = asked && len(c.words) == 0
 	c.root = blevesearch.NewConjunctionQuery(all)
 	return c
+}
+
+// fieldQuery finds what has the value, or one of the values, in a field.
+func fieldQuery(c search.Clause) blevesearch.Query {
+	if c.Any == nil {
+		return exactly(c.Field, fieldValue(c))
+	}
+	if len(c.Any) == 0 {
+		return blevesearch.NewMatchNoneQuery()
+	}
+	either := make([]blevesearch.Query, len(c.Any))
+	for i, value := range c.Any {
+		either[i] = exactly(c.Field, value)
+	}
+	q := blevesearch.NewDisjunctionQuery(either)
+	q.SetBoost(0)
+	return q
 }
 
 func fieldValue(c search.Clause) string {

@@ -48,7 +48,7 @@ func (e *Engine) Write(ctx context.Context, b search.Batch) error {
 	if b.Overtaken {
 		ids := make([]string, 0, len(b.Put)+len(b.Gone))
 		for _, d := range b.Put {
-			ids = append(ids, docID(d.Org, d.ID))
+			ids = append(ids, docID(d.Org, d.Key()))
 		}
 		for _, g := range b.Gone {
 			ids = append(ids, docID(g.Org, g.ID))
@@ -83,7 +83,7 @@ func (e *Engine) newer(plan search.Plan) (search.Plan, error) {
 	defer done()
 	out := search.Plan{Marks: plan.Marks, Forget: plan.Forget, People: plan.People}
 	for _, d := range plan.Put {
-		have, err := stored(r, docID(d.Org, d.ID))
+		have, err := stored(r, docID(d.Org, d.Key()))
 		if err != nil {
 			return plan, err
 		}

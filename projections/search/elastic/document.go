@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // The kinds of document in an index.
 const (
 	kindConversation = "conversation"
+	kindCustomer     = "customer"
 	kindGone         = "gone"   // the stub of a conversation of which nothing may be found
 	kindErased       = "erased" // the mark that a customer was erased
 	kindMerged       = "merged" // the mark that a customer went on in another
@@ -38,6 +40,7 @@ type document struct {
 	Tag       []string        `json:"tag,omitempty"`
 	Subject   string          `json:"subject,omitempty"`
 	Text      []string        `json:"text,omitempty"`
+	Address   []string        `json:"address,omitempty"`
 	Notes     []string        `json:"notes,omitempty"`
 	Created   *time.Time      `json:"created,omitempty"`
 	Updated   *time.Time      `json:"updated,omitempty"`
@@ -64,9 +67,9 @@ func encode(d *search.Document) (document, error) {
 	}
 	created, updated := representable(d.Created), representable(d.Updated)
 	return document{
-		Kind: kindConversation, Org: d.Org, ID: d.ID, Customer: d.Customer, Channel: d.Channel, Status: d.Status,
-		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Subject: words.Cut(d.Subject),
-		Text: texts(d.Messages), Notes: texts(d.Notes), Created: &created, Updated: &updated, UpdatedNS: updated.UnixNano(), Kept: kept,
+		Kind: kindOf(d.Kind), Org: d.Org, ID: d.ID, Customer: d.Customer, Channel: d.Channel, Status: d.Status,
+		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Subject: words.Cut(cmp.Or(d.Subject, d.Name)),
+		Text: append(texts(d.Messages), values(d.Identities)...), Address: d.Addresses(), Notes: texts(d.Notes), Created: &created, Updated: &updated, UpdatedNS: updated.UnixNano(), Kept: kept,
 	}, nil
 }
 
@@ -77,6 +80,21 @@ func texts(list []search.Message) []string {
 		out[i] = words.Cut(m.Text)
 	}
 	return out
+}
+
+func values(list []events.Identity) []string {
+	out := make([]string, len(list))
+	for i, id := range list {
+		out[i] = words.Cut(id.Value)
+	}
+	return out
+}
+
+func kindOf(kind events.Kind) string {
+	if kind == events.KindCustomer {
+		return kindCustomer
+	}
+	return kindConversation
 }
 
 // The times that nanoseconds in 64 bits can say.
@@ -102,7 +120,7 @@ func (e *Engine) Have(ctx context.Context, list []events.Aggregate) (map[events.
 	}
 	get := e.client.MultiGet()
 	for _, a := range list {
-		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)))
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, search.Key(a))))
 	}
 	res, err := get.Do(ctx)
 	if err != nil {
@@ -133,7 +151,7 @@ func decode(source json.RawMessage) (*search.Document, error) {
 	if err := json.Unmarshal(source, &d); err != nil {
 		return nil, fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
 	}
-	if d.Kind != kindConversation {
+	if d.Kind != kindConversation && d.Kind != kindCustomer {
 		return nil, nil //nolint:nilnil // a stub is the absence of a document
 	}
 	var doc search.Document

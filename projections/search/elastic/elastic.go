@@ -186,7 +186,7 @@ func (e *Engine) carryOut(ctx context.Context, plan search.Plan, bulky bool) err
 		if err != nil {
 			return err
 		}
-		if err := w.add(place(doc.Org, doc.ID), doc.Position, d); err != nil {
+		if err := w.add(place(doc.Org, doc.Key()), doc.Position, d); err != nil {
 			return err
 		}
 	}
@@ -218,7 +218,7 @@ func (e *Engine) Places(ctx context.Context, list []events.Aggregate) (map[event
 	}
 	get := e.client.MultiGet()
 	for _, a := range list {
-		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, a.ID)).FetchSource(es.NewFetchSourceContext(true).Include("kind")))
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(place(a.Org, search.Key(a))).FetchSource(es.NewFetchSourceContext(true).Include("kind")))
 	}
 	res, err := get.Do(ctx)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	es "github.com/olivere/elastic/v7"
 
+	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
@@ -76,7 +77,7 @@ func (e *Engine) forget(ctx context.Context, c search.Customer) error {
 
 // Scan hands over every conversation.
 func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error {
-	return e.scan(ctx, es.NewTermQuery("kind", kindConversation), []string{"org", "id", "status"}, func(h *es.SearchHit) error {
+	return e.scan(ctx, es.NewTermsQuery("kind", kindConversation, kindCustomer), []string{"kind", "org", "id", "status"}, func(h *es.SearchHit) error {
 		var d document
 		if err := json.Unmarshal(h.Source, &d); err != nil {
 			return fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
@@ -84,6 +85,10 @@ func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error 
 		if h.Version == nil || *h.Version < 0 {
 			return fmt.Errorf("%w: document %s has no version", search.ErrCorrupt, h.Id)
 		}
-		return fn(search.Scanned{Org: d.Org, ID: d.ID, Status: d.Status, Position: uint64(*h.Version)})
+		kind := events.KindConversation
+		if d.Kind == kindCustomer {
+			kind = events.KindCustomer
+		}
+		return fn(search.Scanned{Kind: kind, Org: d.Org, ID: d.ID, Status: d.Status, Position: uint64(*h.Version)})
 	})
 }

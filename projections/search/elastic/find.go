@@ -55,6 +55,7 @@ func describe(q search.Query, res *es.SearchResult) (search.Result, error) {
 		}
 		hit := search.Hit{
 			ConversationID: doc.ID, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated, Highlights: q.Highlights(doc),
+			Name: doc.Name, Identities: doc.Identities,
 		}
 		if match.Score != nil {
 			hit.Score = *match.Score

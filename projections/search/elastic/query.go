@@ -28,7 +28,7 @@ type compiled struct {
 // compile builds the query. Org and kind stand in the outermost filter, beside everything that a caller wrote: whatever
 // a part comes down to, it cannot widen the whole.
 func compile(q search.Query) compiled {
-	c := compiled{root: es.NewBoolQuery().Filter(es.NewTermQuery("org", q.Org), es.NewTermQuery("kind", kindConversation))}
+	c := compiled{root: es.NewBoolQuery().Filter(es.NewTermQuery("org", q.Org), es.NewTermQuery("kind", kindOf(q.Kind)))}
 	if q.Status != "" {
 		c.root.Filter(es.NewTermQuery("status", q.Status))
 	}
@@ -36,7 +36,7 @@ func compile(q search.Query) compiled {
 	drop := search.Droppable(q.Clauses)
 	for i, clause := range q.Clauses {
 		if clause.Kind == search.Field {
-			part := es.NewTermQuery(clause.Field, clause.Text)
+			part := fieldQuery(clause)
 			if clause.Not {
 				c.root.MustNot(part)
 			} else {
@@ -60,6 +60,18 @@ func compile(q search.Query) compiled {
 	}
 	c.none = asked && !c.scored
 	return c
+}
+
+// fieldQuery finds what has the value, or one of the values, in a field.
+func fieldQuery(c search.Clause) es.Query {
+	if c.Any == nil {
+		return es.NewTermQuery(c.Field, c.Text)
+	}
+	values := make([]any, len(c.Any))
+	for i, v := range c.Any {
+		values[i] = v
+	}
+	return es.NewTermsQuery(c.Field, values...)
 }
 
 // textQuery looks for one clause in every text that may be searched; nil when there is nothing to look for.

@@ -156,11 +156,13 @@ func (s *Set) Fill(ctx context.Context, role search.Role, docs []*search.Documen
 	}
 	var plan search.Plan
 	for _, d := range docs {
-		if d.Erased || s.people.Gone(search.Customer{Org: d.Org, ID: d.Customer}) {
-			plan.Gone = append(plan.Gone, search.Gone{Org: d.Org, ID: d.ID, Position: d.Position})
+		if d.Erased || s.people.Gone(d.Owner()) {
+			plan.Gone = append(plan.Gone, search.Gone{Org: d.Org, ID: d.Key(), Position: d.Position})
 			continue
 		}
-		plan.Put = append(plan.Put, d)
+		if !d.Nameless() {
+			plan.Put = append(plan.Put, d)
+		}
 	}
 	return m.Write(ctx, search.Batch{Plan: plan, Overtaken: true})
 }

@@ -131,7 +131,9 @@ func (o *session) Commit(ctx context.Context, c projections.Commit) error {
 	}
 	o.enter(next)
 	if news {
+		s.mu.Lock()
 		s.people = plan.People
+		s.mu.Unlock()
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type Set struct {
 	// reading by all who write: no document of an erased customer is written while they are looked for, and no commit
 	// misses an index.
 	changing sync.RWMutex
-	people   search.People
+	people   search.People // written with mu held as well
 	members  map[search.Role]*member
 
 	mu   sync.Mutex
@@ -158,6 +158,9 @@ func (s *Set) Search(ctx context.Context, q search.Query) (search.Result, error)
 		return search.Result{}, err
 	}
 	defer done()
+	if q, err = s.resolve(ctx, m, q); err != nil {
+		return search.Result{}, err
+	}
 	return m.Search(ctx, q)
 }
 

@@ -123,7 +123,7 @@ func against(ctx context.Context, a, b search.Index, each func(c events.Aggregat
 		return nil
 	}
 	err := a.Scan(ctx, func(s search.Scanned) error {
-		at[events.Aggregate{Org: s.Org, Kind: events.KindConversation, ID: s.ID}] = s.Position
+		at[s.Aggregate()] = s.Position
 		if len(at) < perLookup {
 			return nil
 		}
@@ -168,9 +168,11 @@ func (j *Job) survey(ctx context.Context, sample int) ([]events.Aggregate, []sea
 	seen := 0
 	err := j.set.With(search.RoleBuilding, func(i search.Index) error {
 		return i.Scan(ctx, func(s search.Scanned) error {
-			counts[group{s.Org, s.Status}]++
+			a := s.Aggregate()
+			if a.Kind == events.KindConversation {
+				counts[group{s.Org, s.Status}]++
+			}
 			seen++
-			a := events.Aggregate{Org: s.Org, Kind: events.KindConversation, ID: s.ID}
 			if len(picked) < sample {
 				picked = append(picked, a)
 			} else if n := rand.IntN(seen); n < sample { //nolint:gosec // a sample

@@ -37,7 +37,7 @@ func read(ctx context.Context, log Log, from, through uint64) (*window, error) {
 			break // the log ends here
 		}
 		for _, e := range block.Events {
-			if e.Kind == events.KindConversation && e.Sequence <= through {
+			if slices.Contains(search.Kinds, e.Kind) && e.Sequence <= through {
 				w.of[e.Aggregate] = append(w.of[e.Aggregate], e)
 				last[e.Aggregate] = e.Sequence
 			}
