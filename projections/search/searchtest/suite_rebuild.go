@@ -282,8 +282,8 @@ func rebuildSteps(t *testing.T, start Start) {
 	if s := j.ask(t, search.AskStatus); s.Rebuild != nil || len(s.Indexes) != 1 || s.Indexes[0].Role != search.RoleServing {
 		t.Errorf("%+v", s)
 	}
-	if s, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRebuild, Switch: true}); err != nil || s.Rebuild == nil {
-		t.Fatalf("%+v, %v", s, err)
+	if _, err := j.Ask(t.Context(), search.RebuildRequest{Ask: search.AskRebuild, Switch: true}); err != nil {
+		t.Fatal(err)
 	}
 	testkit.Until(t, "the new one serves", func() bool {
 		s, err := j.Status(t.Context())
