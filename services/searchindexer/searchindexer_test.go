@@ -88,7 +88,12 @@ func (b *bundle) start(t *testing.T) (s *searchindexer.Service, stop func()) {
 
 func (b *bundle) write(t *testing.T, org, id string, list ...events.Event) events.Position {
 	t.Helper()
-	a := events.Aggregate{Org: org, Kind: events.KindConversation, ID: id}
+	return b.append(t, events.Aggregate{Org: org, Kind: events.KindConversation, ID: id}, list...)
+}
+
+// append gives the position of the first event.
+func (b *bundle) append(t *testing.T, a events.Aggregate, list ...events.Event) events.Position {
+	t.Helper()
 	drafts := make([]events.Draft, len(list))
 	for i, e := range list {
 		drafts[i] = events.Draft{Metadata: events.Metadata{ID: events.NewID(), Time: time.Now(), Revision: uint64(i + 1)}, Event: e}
