@@ -23,7 +23,7 @@ var Kinds = []events.Kind{events.KindConversation, events.KindCustomer}
 
 // Format is the version of the documents and of their analysis. An index of another format is rebuilt, because
 // documents folded by different rules must not stand side by side.
-const Format = 4
+const Format = 3
 
 // ErrGap is returned when an event is not the next one of its conversation: the ones between are to be read first.
 var ErrGap = errors.New("events are missing in between")

@@ -180,9 +180,17 @@ func Fingerprint() string {
 		Messages: []search.Message{{ID: "m", From: "customer", Text: "Anna's e-mail anna.smith@example.com, order ORD-12345-X, 東京タワー ２０２４ 한국어 running"}},
 		Notes:    []search.Message{{ID: "n", From: "agent", Text: "https://example.com/a/b?c=d +49 30 123456"}},
 	}
+	c := search.Document{
+		Kind: events.KindCustomer, ID: "id", Org: "org", Name: "Anna Smith", Created: d.Created, Updated: d.Updated,
+		Identities: []events.Identity{{Type: events.IdentityEmail, Value: "anna.smith@example.com"}},
+	}
 	h := sha256.New()
 	_, _ = fmt.Fprintln(h, search.Format)
-	if out, err := encode(&d); err == nil {
+	for _, d := range []*search.Document{&d, &c} {
+		out, err := encode(d)
+		if err != nil {
+			continue
+		}
 		for _, f := range out.Fields {
 			f.Analyze()
 			_, _ = fmt.Fprintln(h, f.Name(), f.Options(), f.ArrayPositions(), len(f.Value()))
