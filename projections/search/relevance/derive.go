@@ -95,7 +95,8 @@ var kinds = []struct {
 }
 
 var (
-	word       = regexp.MustCompile(`[A-Za-z]+`)
+	word       = regexp.MustCompile(`[\p{L}\p{N}'’]+`)
+	letters    = regexp.MustCompile(`^[a-z]{4,}$`)
 	blank      = regexp.MustCompile(`^[A-Za-z0-9',.!?-]+$`)
 	identifier = regexp.MustCompile(`[A-Za-z0-9]+([._@/-][A-Za-z0-9]+)*`)
 )
@@ -124,7 +125,7 @@ const telling = 4
 func (m *maker) telling(text string) []string {
 	var all []string
 	for _, w := range word.FindAllString(strings.ToLower(text), -1) {
-		if len(w) > 3 && !words.Stop(w) && !slices.Contains(all, w) {
+		if letters.MatchString(w) && !words.Stop(w) && !slices.Contains(all, w) {
 			all = append(all, w)
 		}
 	}
