@@ -53,6 +53,7 @@ type Document struct {
 	Notes      []Message         `json:"notes,omitempty"`
 	Name       string            `json:"name,omitempty"`       // of a customer
 	Identities []events.Identity `json:"identities,omitempty"` // of a customer
+	Attached   bool              `json:"attached,omitempty"`   // a message has attachments
 	Created    time.Time         `json:"created"`
 	Updated    time.Time         `json:"updated"`
 	Revision   uint64            `json:"revision"` // of the last event folded in
@@ -127,8 +128,10 @@ func (d *Document) apply(r events.Recorded) {
 	case events.ConversationSubjectSet:
 		d.Subject = e.Subject
 	case events.ConversationMessageReceived:
+		d.Attached = d.Attached || len(e.Attachments) > 0
 		d.Messages = append(d.Messages, Message{ID: e.MessageID, From: events.ActorCustomer, Text: e.Text, At: r.Time})
 	case events.ConversationMessageWritten:
+		d.Attached = d.Attached || len(e.Attachments) > 0
 		d.Messages = append(d.Messages, Message{ID: e.MessageID, From: e.Author.Type, Text: e.Text, At: r.Time})
 	case events.ConversationNoteAdded:
 		d.Notes = append(d.Notes, Message{ID: e.NoteID, From: e.Author.Type, Text: e.Text, At: r.Time})

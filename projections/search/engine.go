@@ -51,7 +51,11 @@ type Sort string
 const (
 	SortRelevance Sort = "relevance"
 	SortNewest    Sort = "newest" // last changed first
+	SortOldest    Sort = "oldest" // last changed last
 )
+
+// TotalBound is how many matches are counted. Beyond it all that is said is that there are more.
+const TotalBound = 10_000
 
 // Query is a question as an engine gets it.
 type Query struct {
@@ -62,31 +66,28 @@ type Query struct {
 	Sort    Sort
 	Limit   int
 	After   *After
-	Notes   bool // notes are searched too: for agents, never for visitors
+	Notes   bool      // notes are searched too: for agents, never for visitors
+	Facets  []string  // some of Facets: how the matches spread over their values
+	Until   time.Time // only what was last changed until then; zero: all
+
+	told    int    // hits on the pages before
+	instead string // what is asked instead of what was typed; empty: nothing else
 }
 
-// Scored tells whether anything in the query can rank: without words, all matches are equal.
-func (q Query) Scored() bool {
-	for _, c := range q.Clauses {
-		if c.Kind != Field && !c.Not {
-			return true
-		}
-	}
-	return false
-}
-
-// After is the last hit of the page before.
+// After is where a page begins.
 type After struct {
-	Score   float64   `json:"s,omitempty"`
-	Updated time.Time `json:"u"`
-	ID      string    `json:"i"`
+	Updated time.Time // of the last hit of the page before, unless it is sorted by relevance
+	ID      string
+	Seen    Seen // by relevance: all hits of the pages before
 }
 
 // Result is a page of hits; Total counts all matches.
 type Result struct {
-	Hits  []Hit
-	Total uint64
-	After *After // where the next page begins; nil when there is none
+	Hits    []Hit
+	Total   uint64
+	AtLeast bool             // there are more than Total, which is TotalBound
+	After   *After           // where the next page begins; nil when there is none
+	Facets  map[string]Facet // of each that was asked for
 }
 
 // Hit is one conversation found.

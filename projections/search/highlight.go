@@ -56,40 +56,24 @@ func (d *Document) Spots(notes bool) []Spot {
 // Highlights finds where the words of a query stand in a document.
 func (q Query) Highlights(d *Document) []Highlight {
 	spots := d.Spots(q.Notes)
-	drop := Droppable(q.Clauses)
-	for i := range spots {
-		for n, c := range q.Clauses {
-			if c.Not || c.Kind == Field || drop[n] {
-				continue
+	clauses, _ := Essence(q.Clauses)
+	for _, c := range Leaves(clauses) {
+		if !c.IsText() {
+			continue
+		}
+		for i := range spots {
+			s := &spots[i]
+			switch c.Kind {
+			case Near:
+				s.Spans = append(s.Spans, words.NearSpans(s.Text, c.Text)...)
+			case Phrase:
+				s.Spans = append(s.Spans, words.ExactSpans(s.Text, c.Text)...)
+			case Word, Prefix, Field, Group:
+				s.Spans = append(s.Spans, words.Spans(s.Text, c.Text, c.Kind == Prefix)...)
 			}
-			found := words.Spans(spots[i].Text, c.Text, c.Kind == Prefix)
-			if c.Kind == Phrase {
-				found = words.ExactSpans(spots[i].Text, c.Text)
-			}
-			spots[i].Spans = append(spots[i].Spans, found...)
 		}
 	}
 	return Best(spots)
-}
-
-// Droppable tells which words of a query are stop words that can be left out, because others remain.
-func Droppable(clauses []Clause) []bool {
-	drop := make([]bool, len(clauses))
-	remaining := 0
-	for i, c := range clauses {
-		if c.Not || c.Kind == Field {
-			continue
-		}
-		if c.Kind == Word && words.Stop(c.Text) {
-			drop[i] = true
-		} else if len(words.Places(c.Text)) > 0 {
-			remaining++
-		}
-	}
-	if remaining == 0 {
-		clear(drop)
-	}
-	return drop
 }
 
 // fragment cuts the text around its first match, at whole characters.

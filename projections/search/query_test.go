@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,7 +13,6 @@ import (
 
 func TestParseQuery(t *testing.T) {
 	t.Parallel()
-	kinds := []string{"word", "phrase", "prefix", "field"}
 	for q, want := range map[string]string{
 		"":                      "",
 		"  two  words ":         "word:two@3 word:words@8",
@@ -26,32 +26,78 @@ func TestParseQuery(t *testing.T) {
 		"status:open":           "field:status=open@1",
 		"STATUS:closed":         "field:status=closed@1",
 		`tag:"very important"`:  "field:tag=very important@1",
-		"-tag:spam x":           "!field:tag=spam@1 word:x@11",
+		"-tag:Spam x":           "!field:tag=spam@1 word:x@11",
 		"re: invoice":           "word:re:@1 word:invoice@5",
 		"https://a.example/b?c": "word:https://a.example/b?c@1",
 		"at 10:30":              "word:at@1 word:10:30@4",
 		"日本 -東京":                "word:日本@1 !word:東京@4",
+
+		"a OR b":              "[word:a@1 | word:b@6]",
+		"a or b OR":           "",
+		"a OR b OR c":         "[word:a@1 | word:b@6 | word:c@11]",
+		"a b OR c d":          "word:a@1 [word:b@3 | word:c@8] word:d@10",
+		"(a b) OR c":          "[word:a@2 word:b@4 | word:c@10]",
+		"(a OR b) c":          "[word:a@2 | word:b@7] word:c@10",
+		"a OR (b OR c)":       "[word:a@1 | [word:b@7 | word:c@12]]",
+		"((a))":               "word:a@3",
+		"-(a b)":              "![word:a@3 word:b@5]",
+		"-(a)":                "!word:a@3",
+		"-(-a)":               "word:a@3",
+		"-(a OR b)":           "![word:a@3 | word:b@8]",
+		"-a OR -b":            "[!word:a@1 | !word:b@7]",
+		`"a"OR"b"`:            "[phrase:a@1 | phrase:b@6]",
+		"ORDER 66":            "word:ORDER@1 word:66@7",
+		`"OR"`:                "phrase:OR@1",
+		"a OR - b":            "[word:a@1 | word:b@8]",
+		"invoice(2)":          "word:invoice(2)@1",
+		"(invoice(2))":        "word:invoice(2)@2",
+		"1) first":            "word:1)@1 word:first@4",
+		":)":                  "word::)@1",
+		"(tag:x)":             "field:tag=x@2",
+		"assignee:none":       "!field:has=assignee@1",
+		"-assignee:none":      "field:has=assignee@1",
+		`assignee:"none"`:     "field:assignee=none@1",
+		"queue:none":          "!field:has=queue@1",
+		"has:attachment":      "field:has=attachment@1",
+		"before:2026-01-31":   "field:before=2026-01-31@1",
+		"-after:2026-01-31":   "!field:after=2026-01-31@1",
+		"(re: x) OR (y -zz*)": "[word:re:@2 word:x@6 | word:y@13 !prefix:zz@15]",
 	} {
 		got, err := search.ParseQuery(q)
 		if err != nil {
-			t.Errorf("%q: %v", q, err)
+			if want != "" || q == "" {
+				t.Errorf("%q: %v", q, err)
+			}
 			continue
 		}
-		var out []string
-		for _, c := range got {
-			s := kinds[c.Kind] + ":" + c.Text
-			if c.Kind == search.Field {
-				s = "field:" + c.Field + "=" + c.Text
-			}
-			if c.Not {
-				s = "!" + s
-			}
-			out = append(out, fmt.Sprintf("%s@%d", s, c.At))
-		}
-		if s := strings.Join(out, " "); s != want {
+		if s := written(got); s != want {
 			t.Errorf("%q: %s, want %s", q, s, want)
 		}
 	}
+}
+
+// written is how a test writes clauses down.
+func written(list []search.Clause) string {
+	kinds := []string{"word", "phrase", "prefix", "field"}
+	out := make([]string, len(list))
+	for i, c := range list {
+		switch c.Kind {
+		case search.Group:
+			either := make([]string, len(c.Either))
+			for n, alternative := range c.Either {
+				either[n] = written(alternative)
+			}
+			out[i] = "[" + strings.Join(either, " | ") + "]"
+		case search.Field:
+			out[i] = fmt.Sprintf("field:%s=%s@%d", c.Field, c.Text, c.At)
+		case search.Word, search.Phrase, search.Prefix, search.Near:
+			out[i] = fmt.Sprintf("%s:%s@%d", kinds[c.Kind], c.Text, c.At)
+		}
+		if c.Not {
+			out[i] = "!" + out[i]
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 func TestParseQueryRefuses(t *testing.T) {
@@ -71,7 +117,20 @@ func TestParseQueryRefuses(t *testing.T) {
 		"退款 foo:bar":              4,
 		"\xff":                    1,
 		strings.Repeat("a", 1001): 1001,
-		strings.TrimSpace(strings.Repeat("a ", 33)): 65,
+		"OR a":                    1,
+		"a OR":                    3,
+		"a OR OR b":               6,
+		"(a OR) b":                4,
+		"(a":                      1,
+		"x (a (b)":                3,
+		"a )":                     3,
+		"()":                      1,
+		"x -( - )":                4,
+		"(a))":                    4,
+		"has:money":               5,
+		"before:yesterday":        8,
+		"x after:2026-13-01":      9,
+		"before:2026-01-01T10:00": 8,
 	} {
 		_, err := search.ParseQuery(q)
 		if fault.CodeOf(err) != "query_invalid" || fault.KindOf(err) != fault.Invalid {
@@ -84,24 +143,79 @@ func TestParseQueryRefuses(t *testing.T) {
 	}
 }
 
+func TestParseQueryCosts(t *testing.T) {
+	t.Parallel()
+	for q, at := range map[string]int{
+		strings.TrimSpace(strings.Repeat("a ", 33)):               65,
+		strings.Repeat("a OR ", 32) + "b":                         161,
+		strings.Repeat("(", 6) + "a" + strings.Repeat(")", 6):     6,
+		strings.Repeat("-(x ", 6) + "a" + strings.Repeat(")", 6):  22,
+		strings.Repeat("(", 400) + "a" + strings.Repeat(")", 400): 6,
+		strings.Repeat("(a b c d e f g) ", 5):                     0, // five times seven
+	} {
+		_, err := search.ParseQuery(q)
+		f, ok := errors.AsType[*fault.Fault](err)
+		if !ok || f.Code != "query_too_costly" || f.Kind != fault.Invalid || len(f.Fields) != 1 {
+			t.Errorf("%q: %v", q, err)
+			continue
+		}
+		if want := fmt.Sprintf("character %d:", at); at > 0 && !strings.HasPrefix(f.Fields[0].Message, want) {
+			t.Errorf("%q: %s, want %s", q, f.Fields[0].Message, want)
+		}
+	}
+	if _, err := search.ParseQuery(strings.Repeat("(", 5) + strings.Repeat("a ", 32) + strings.Repeat(")", 5)); err != nil {
+		t.Errorf("as much as may be: %v", err)
+	}
+}
+
 func FuzzParseQuery(f *testing.F) {
-	for _, q := range []string{`a "b c" -d e*`, "status:open", `-"`, "re: x", "日本*"} {
+	for _, q := range []string{`a "b c" -d e*`, "status:open", `-"`, "re: x", "日本*", "a OR (b -(c OR d)) has:tag", "-(-(a)) before:2026-01-01"} {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, q string) {
 		list, err := search.ParseQuery(q)
 		if err != nil {
-			if fault.CodeOf(err) != "query_invalid" {
+			if code := fault.CodeOf(err); code != "query_invalid" && code != "query_too_costly" {
 				t.Fatalf("%q: %v", q, err)
 			}
 			return
 		}
-		for _, c := range list {
-			if c.Text == "" || !utf8.ValidString(c.Text) || c.At < 1 || c.At > utf8.RuneCountInString(q) {
+		if n := sound(t, q, list, 0); n > 32 {
+			t.Fatalf("%q: %d conditions", q, n)
+		}
+		essence, _ := search.Essence(list)
+		sound(t, q, essence, 0)
+	})
+}
+
+// sound holds clauses to what engines rely on, and counts them.
+func sound(t *testing.T, q string, list []search.Clause, depth int) (n int) {
+	t.Helper()
+	if depth > 12 {
+		t.Fatalf("%q: nested %d deep", q, depth)
+	}
+	for _, c := range list {
+		if c.At < 1 || c.At > utf8.RuneCountInString(q) {
+			t.Fatalf("%q: clause %+v", q, c)
+		}
+		if c.Kind != search.Group {
+			n++
+			if c.Text == "" || !utf8.ValidString(c.Text) || len(c.Either) > 0 || (c.Field != "") != (c.Kind == search.Field) {
 				t.Fatalf("%q: clause %+v", q, c)
 			}
+			continue
 		}
-	})
+		if len(c.Either) == 0 {
+			t.Fatalf("%q: a group of nothing %+v", q, c)
+		}
+		for _, alternative := range c.Either {
+			if len(alternative) == 0 {
+				t.Fatalf("%q: an alternative of nothing %+v", q, c)
+			}
+			n += sound(t, q, alternative, depth+1)
+		}
+	}
+	return n
 }
 
 func TestRequestRefuses(t *testing.T) {
@@ -113,6 +227,7 @@ func TestRequestRefuses(t *testing.T) {
 		"limit_invalid":   {Org: "o", Limit: 101},
 		"cursor_invalid":  {Org: "o", Cursor: "no"},
 		"query_invalid":   {Org: "o", Q: `"`},
+		"facet_invalid":   {Org: "o", Facets: []string{"status", "customer"}},
 		"cursor_mismatch": {Org: "o", Q: "other", Cursor: cursorOf(t, search.Request{Org: "o", Q: "one"})},
 	} {
 		if _, err := r.Parse(); fault.CodeOf(err) != want {
@@ -131,5 +246,6 @@ func cursorOf(t *testing.T, r search.Request) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Next(q, &search.After{Score: 1.5, ID: "x"})
+	hits := []search.Hit{{ConversationID: "x"}}
+	return r.Next(q, search.Result{Hits: hits, After: &search.After{ID: "x", Seen: search.Seen{}.With(hits)}})
 }

@@ -1,9 +1,6 @@
 package search
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +17,7 @@ type Request struct {
 	Q           string          `json:"q"`
 	Status      string          `json:"status,omitempty"` // open, snoozed, closed; any or empty: all
 	Sort        Sort            `json:"sort,omitempty"`   // default: relevance; newest when nothing can rank
+	Facets      []string        `json:"facets,omitempty"` // some of Facets
 	Limit       int             `json:"limit,omitempty"`  // default 25, at most 100
 	Cursor      string          `json:"cursor,omitempty"`
 	Notes       bool            `json:"notes,omitempty"` // look into notes too: for agents only
@@ -31,27 +29,27 @@ type Answer struct {
 	Items     []Hit            `json:"items"`
 	Customers []CustomerHit    `json:"customers,omitempty"` // instead of items, when they were looked for
 	Total     uint64           `json:"total"`               // of all pages
+	AtLeast   bool             `json:"at_least,omitempty"`  // there are more than Total
 	Next      string           `json:"next,omitempty"`
+	Facets    map[string]Facet `json:"facets,omitempty"`
+	Instead   *Instead         `json:"instead,omitempty"` // what was searched instead
 	AsOf      projections.AsOf `json:"as_of"`
 }
 
-// Parse checks the request and makes it a query. Errors: fault Invalid with query_invalid, filter_invalid,
-// sort_invalid, limit_invalid, cursor_invalid, cursor_mismatch.
+// Parse checks the request and makes it a query. Errors: fault Invalid with query_invalid, query_too_costly,
+// filter_invalid, sort_invalid, limit_invalid, facet_invalid, cursor_invalid, cursor_mismatch, page_too_deep.
 func (r Request) Parse() (Query, error) {
 	if !events.ValidID(r.Org) {
 		return Query{}, fault.Newf(fault.Invalid, "org_invalid", "a search is of one org")
 	}
-	q := Query{Org: r.Org, Status: r.Status, Sort: r.Sort, Limit: r.Limit, Notes: r.Notes}
-	var err error
-	if q.Clauses, err = ParseQuery(r.Q); err != nil {
+	q := Query{Org: r.Org, Status: r.Status, Sort: r.Sort, Limit: r.Limit, Notes: r.Notes, Facets: r.Facets}
+	if err := q.read(r.Q); err != nil {
 		return Query{}, err
 	}
 	if r.Customers {
 		q.Kind = events.KindCustomer
-		for _, c := range q.Clauses {
-			if c.Kind == Field && c.Field != FieldEmail {
-				return Query{}, invalid(c.At, "customers have no field %s; put quotes around it to find it as text", c.Field)
-			}
+		if c := foreign(q.Clauses); c != nil {
+			return Query{}, invalid(c.At, "customers have no field %s; put quotes around it to find it as text", c.Field)
 		}
 	}
 	statuses := []string{string(events.StatusOpen), string(events.StatusSnoozed), string(events.StatusClosed)}
@@ -67,9 +65,9 @@ func (r Request) Parse() (Query, error) {
 		if !q.Scored() {
 			q.Sort = SortNewest
 		}
-	case SortNewest:
+	case SortNewest, SortOldest:
 	default:
-		return Query{}, param("sort_invalid", "sort", "relevance or newest")
+		return Query{}, param("sort_invalid", "sort", "relevance, newest or oldest")
 	}
 	switch {
 	case q.Limit == 0:
@@ -77,65 +75,53 @@ func (r Request) Parse() (Query, error) {
 	case q.Limit < 0 || q.Limit > MaxLimit:
 		return Query{}, param("limit_invalid", "limit", "1 to "+strconv.Itoa(MaxLimit))
 	}
+	for _, f := range q.Facets {
+		if !slices.Contains(Facets, f) {
+			want := "some of " + strings.Join(Facets, ", ")
+			return Query{}, fault.Newf(fault.Invalid, "facet_invalid", "facets must be %s", want).
+				WithFields(fault.Field{Location: "query.facets", Message: "must be " + want})
+		}
+	}
 	if r.Cursor != "" {
-		if q.After, err = r.parseCursor(q.Sort); err != nil {
+		if err := r.parseCursor(&q); err != nil {
 			return Query{}, err
+		}
+	}
+	if q.instead != "" {
+		if err := q.read(q.instead); err != nil {
+			return Query{}, errCursor
 		}
 	}
 	return q, nil
 }
 
+// read parses what was typed. Whether there are notes is not for those who may not read them.
+func (q *Query) read(typed string) (err error) {
+	if q.Clauses, err = ParseQuery(typed); err != nil {
+		return err
+	}
+	if c := asksOf(q.Clauses, fieldHas, HasNote); c != nil && !q.Notes {
+		return invalid(c.At, "has:note needs notes to be looked into: notes=true")
+	}
+	return nil
+}
+
+// foreign is the first clause, at any depth, that asks customers for what only conversations have.
+func foreign(list []Clause) *Clause {
+	for i, c := range list {
+		if c.Kind == Field && c.Field != FieldEmail {
+			return &list[i]
+		}
+		for _, alternative := range c.Either {
+			if found := foreign(alternative); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
 func param(code, name, want string) *fault.Fault {
 	return fault.Newf(fault.Invalid, code, "%s must be %s", name, want).
 		WithFields(fault.Field{Location: "query." + name, Message: "must be " + want})
-}
-
-// What can be wrong with a cursor.
-var (
-	errCursor = fault.New(fault.Invalid, "cursor_invalid", "the cursor is not one of ours").
-			WithHint("take cursors from links.next as they are, or start without one")
-	errMismatch = fault.New(fault.Invalid, "cursor_mismatch", "the cursor belongs to another search").
-			WithHint("repeat the request that gave the cursor, or start without one")
-)
-
-type cursor struct {
-	After
-	Of uint64 `json:"q"` // the request that it goes on with
-}
-
-// Next is the cursor of the page after this result; empty when there is none.
-func (r Request) Next(q Query, after *After) string {
-	if after == nil {
-		return ""
-	}
-	raw, err := json.Marshal(cursor{After: *after, Of: r.digest(q.Sort)})
-	if err != nil {
-		return "" // a score that is not a number: there is no way on from it
-	}
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-func (r Request) parseCursor(sort Sort) (*After, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(r.Cursor)
-	if err != nil {
-		return nil, errCursor
-	}
-	var c cursor
-	switch {
-	case json.Unmarshal(raw, &c) != nil || c.ID == "":
-		return nil, errCursor
-	case c.Of != r.digest(sort):
-		return nil, errMismatch
-	}
-	return &c.After, nil
-}
-
-// digest ties a cursor to the question, so that it cannot be carried to another one.
-func (r Request) digest(sort Sort) uint64 {
-	h := fnv.New64a()
-	for _, s := range []string{r.Org, r.Q, r.Status, string(sort), strconv.FormatBool(r.Notes), strconv.FormatBool(r.Customers)} {
-		_, _ = h.Write([]byte(s))
-		_, _ = h.Write([]byte{0})
-	}
-	return h.Sum64()
 }

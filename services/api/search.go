@@ -9,21 +9,28 @@ import (
 
 // Found is a page of what a search found.
 type Found struct {
-	Items []search.Hit `json:"items" nullable:"false"`
-	Total uint64       `json:"total" doc:"Of all pages."`
-	Links Links        `json:"links"`
-	AsOf  *AsOf        `json:"as_of"`
+	Items      []search.Hit            `json:"items" nullable:"false"`
+	Total      uint64                  `json:"total" doc:"Of all pages, counted up to 10,000."`
+	TotalExact bool                    `json:"total_exact" doc:"False: there are more than total."`
+	Facets     map[string]search.Facet `json:"facets,omitempty" doc:"Of all matches, by each property that was asked for: the 100 most frequent values."`
+	Instead    *search.Instead         `json:"instead,omitempty" doc:"Nothing matched q, and this was searched instead: the nearest words that are there. Absent otherwise."`
+	Links      Links                   `json:"links"`
+	AsOf       *AsOf                   `json:"as_of"`
 }
 
 func (s *Service) registerSearch() {
 	add(s, operation{
 		id: "search", method: http.MethodGet, path: "/v1/search", tag: "Search",
 		summary: "Find conversations by their words",
-		doc: "q has words (all must be found), \"phrases\", prefix*, -not and field:value with status, queue, assignee, tag, channel, " +
-			"priority, customer and email (of the customer, also of who was merged into them). When the index cannot be asked the answer is search_unavailable, never an empty list.",
+		doc: "q has words (all must be found), \"phrases\", prefix*, -not, OR between two of these, parentheses, and field:value with " +
+			"status, queue, assignee, tag, channel, priority, customer, email (of the customer, also of who was merged into them), " +
+			"has (attachment, note, assignee, queue, tag), before and after " +
+			"(a date or a time, of the last change); assignee:none and queue:none. What changes while a caller goes through the pages " +
+			"neither repeats nor hides anything else. When the index cannot be asked to the end the answer is search_unavailable, never " +
+			"an empty or a partial list.",
 		codes: []string{
-			"query_invalid", "filter_invalid", "sort_invalid", "limit_invalid", "cursor_invalid", "cursor_mismatch",
-			"search_unavailable", "not_yet", "position_unknown",
+			"query_invalid", "query_too_costly", "filter_invalid", "sort_invalid", "limit_invalid", "facet_invalid", "cursor_invalid",
+			"cursor_mismatch", "page_too_deep", "search_unavailable", "not_yet", "position_unknown",
 		},
 	}, s.search)
 	add(s, operation{
@@ -71,11 +78,13 @@ type SearchCustomersInput struct {
 // SearchInput is a search.
 type SearchInput struct {
 	Reading
-	Paging
-	Q      string `query:"q" maxLength:"1000"`
-	Status string `query:"status" enum:"open,snoozed,closed,any" default:"any"`
-	Sort   string `query:"sort" enum:"relevance,newest" doc:"Default: relevance; newest when nothing in q can rank."`
-	Notes  bool   `query:"notes" doc:"Look into notes too."`
+	Limit  int      `query:"limit" minimum:"1" maximum:"100" default:"25" doc:"Items on a page."`
+	Cursor string   `query:"cursor" maxLength:"8000" doc:"From links.next of the page before. Pages end after 1,000 items by relevance, and after 10,000 by date."`
+	Q      string   `query:"q" maxLength:"1000"`
+	Status string   `query:"status" enum:"open,snoozed,closed,any" default:"any"`
+	Sort   string   `query:"sort" enum:"relevance,newest,oldest" doc:"Newest and oldest: by the last change. Default: relevance; newest when nothing in q can rank."`
+	Notes  bool     `query:"notes" doc:"Look into notes too."`
+	Facets []string `query:"facets" enum:"status,queue,assignee,tag,channel,priority" maxItems:"6" doc:"Count all matches by these, with commas between."`
 }
 
 func (s *Service) search(ctx context.Context, in *SearchInput) (*Answer[Found], error) {
@@ -84,13 +93,14 @@ func (s *Service) search(ctx context.Context, in *SearchInput) (*Answer[Found], 
 		return nil, err
 	}
 	a, err := s.Reads.Search.Search(ctx, search.Request{
-		Org: callerOf(ctx).OrgID, Q: in.Q, Status: in.Status, Sort: search.Sort(in.Sort), Limit: in.Limit,
+		Org: callerOf(ctx).OrgID, Q: in.Q, Status: in.Status, Sort: search.Sort(in.Sort), Limit: in.Limit, Facets: in.Facets,
 		Cursor: in.Cursor, Notes: in.Notes, MinPosition: p,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Answer[Found]{Found{
-		Items: append([]search.Hit{}, a.Items...), Total: a.Total, Links: next(ctx, a.Next), AsOf: asOf(a.AsOf),
+		Items: append([]search.Hit{}, a.Items...), Total: a.Total, TotalExact: !a.AtLeast, Facets: a.Facets, Instead: a.Instead,
+		Links: next(ctx, a.Next), AsOf: asOf(a.AsOf),
 	}}, nil
 }

@@ -77,17 +77,18 @@ func (a *answers) query(ctx context.Context, body []byte) (any, error) {
 		return nil, err
 	}
 	asOf := a.asOf() // before the search: what is found is at least as new
-	result, err := a.engine.Search(ctx, q)
+	answer, err := r.Find(ctx, a.engine, q)
 	if err != nil {
+		if _, refused := errors.AsType[*fault.Fault](err); refused {
+			return nil, err
+		}
 		if ctx.Err() == nil && !errors.Is(err, projections.ErrTransient) {
 			a.deps.Logger.ErrorContext(ctx, "search failed", "org", r.Org, "error", err)
 		}
 		return nil, a.away(fmt.Errorf("search: %w", err))
 	}
-	if r.Customers {
-		return search.Answer{Customers: result.Customers(), Total: result.Total, Next: r.Next(q, result.After), AsOf: asOf}, nil
-	}
-	return search.Answer{Items: result.Hits, Total: result.Total, Next: r.Next(q, result.After), AsOf: asOf}, nil
+	answer.AsOf = asOf
+	return answer, nil
 }
 
 // away makes of an engine that is away what callers are told: that it is, how far the index is behind, and when to ask

@@ -28,6 +28,7 @@ const (
 	fieldText    = "text"    // text, one value per message
 	fieldNotes   = "notes"   // text, one value per note
 	fieldAddress = "address" // of a customer, as wholes
+	fieldHas     = "has"     // what of search.Document.Has
 	fieldCreated = "created"
 	fieldUpdated = "updated"
 	fieldSource  = "source" // the document itself, stored and not indexed
@@ -47,6 +48,7 @@ const (
 
 const (
 	exactOptions  = index.IndexField // with norms: without them a score is not a number
+	facetOptions  = exactOptions | index.DocValues
 	textOptions   = index.IndexField | index.IncludeTermVectors
 	timeOptions   = index.IndexField | index.DocValues | index.SkipFreqNorm
 	sourceOptions = index.StoreField
@@ -82,8 +84,12 @@ func encode(d *search.Document) (*document.Document, error) {
 	}
 	out := document.NewDocument(docID(d.Org, d.Key()))
 	exact := func(name, value string) {
+		options := exactOptions
+		if slices.Contains(search.Facets, name) {
+			options = facetOptions
+		}
 		if value != "" {
-			out.AddField(document.NewTextFieldCustom(name, nil, []byte(value), exactOptions, nil))
+			out.AddField(document.NewTextFieldCustom(name, nil, []byte(value), options, nil))
 		}
 	}
 	text := func(name string, at []uint64, value string) {
@@ -105,6 +111,9 @@ func encode(d *search.Document) (*document.Document, error) {
 	exact("customer", d.Customer)
 	for _, tag := range d.Tags {
 		exact("tag", strings.ToLower(tag))
+	}
+	for _, what := range d.Has() {
+		exact(fieldHas, what)
 	}
 	text(fieldSubject, nil, cmp.Or(d.Subject, d.Name))
 	for i, id := range d.Identities {

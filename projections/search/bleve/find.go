@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	blevesearch "github.com/blevesearch/bleve/v2"
+	"github.com/blevesearch/bleve/v2/numeric"
 	bsearch "github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/query"
 	index "github.com/blevesearch/bleve_index_api"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
@@ -35,54 +37,97 @@ func (e *Engine) reader() (r index.IndexReader, done func(), err error) {
 // Search finds in two steps: which conversations are on the page, and then, of those alone, what is in them and where
 // the words stand. Finding positions for every match would cost far more than the search.
 func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, error) {
-	c := compile(q)
-	if c.none {
-		return search.Result{}, nil
-	}
-	scored := q.Sort == search.SortRelevance && len(c.words) > 0
-	req := blevesearch.NewSearchRequestOptions(c.root, q.Limit, 0, false)
-	if scored {
-		req.SortByCustom(bsearch.SortOrder{&bsearch.SortScore{Desc: true}, &bsearch.SortDocID{}})
-	} else {
-		req.Score = "none"
-		req.SortByCustom(bsearch.SortOrder{
-			&bsearch.SortField{Field: fieldUpdated, Type: bsearch.SortFieldAsDate, Mode: bsearch.SortFieldDefault, Desc: true},
-			&bsearch.SortDocID{},
-		})
-	}
-	if q.After != nil {
-		first := q.After.Updated.UTC().Format(time.RFC3339Nano)
-		if scored {
-			first = strconv.FormatFloat(q.After.Score, 'g', -1, 64)
-		}
-		req.SetSearchAfter([]string{first, docID(q.Org, search.Key(events.Aggregate{Kind: q.Kind, ID: q.After.ID}))})
-	}
-	page, err := e.index.SearchInContext(ctx, req)
-	if err != nil {
-		return search.Result{}, fmt.Errorf("search: %w", err)
-	}
-	return e.describe(ctx, q, c, page)
-}
-
-// describe turns matches into hits.
-func (e *Engine) describe(ctx context.Context, q search.Query, c compiled, page *blevesearch.SearchResult) (search.Result, error) {
-	result := search.Result{Total: page.Total, Hits: make([]search.Hit, 0, len(page.Hits))}
-	where, err := e.locate(ctx, c, page.Hits)
-	if err != nil {
-		return search.Result{}, err
-	}
 	r, done, err := e.reader()
 	if err != nil {
 		return search.Result{}, err
 	}
 	defer done()
-	for _, match := range page.Hits {
+	c, err := compile(r, q)
+	if err != nil || c.none {
+		return nothing(q), err
+	}
+	page, err := e.index.SearchInContext(ctx, request(q, c))
+	if err != nil {
+		return search.Result{}, interrupted(ctx, "search", err)
+	}
+	return e.describe(ctx, r, q, c, page)
+}
+
+// nothing is the result of what cannot match.
+func nothing(q search.Query) search.Result {
+	var res search.Result
+	for _, f := range q.Facets {
+		if res.Facets == nil {
+			res.Facets = map[string]search.Facet{}
+		}
+		res.Facets[f] = search.Facet{Values: []search.FacetValue{}}
+	}
+	return res
+}
+
+// interrupted tells a search that was out of time, which may be well again later, from one that failed.
+func interrupted(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %s: %w", projections.ErrTransient, what, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// request asks for the page, and by relevance also for what was on those before, because it may stand anywhere by now.
+func request(q search.Query, c compiled) *blevesearch.SearchRequest {
+	size := q.Limit
+	if q.After != nil {
+		size += q.After.Seen.Len()
+	}
+	req := blevesearch.NewSearchRequestOptions(c.root, size, 0, false)
+	if ranked(q, c) {
+		req.SortByCustom(bsearch.SortOrder{&bsearch.SortScore{Desc: true}, &bsearch.SortDocID{}})
+	} else {
+		req.Score = "none"
+		req.SortByCustom(bsearch.SortOrder{
+			&bsearch.SortField{
+				Field: fieldUpdated, Type: bsearch.SortFieldAsDate, Mode: bsearch.SortFieldDefault, Desc: q.Sort != search.SortOldest,
+			},
+			&bsearch.SortDocID{},
+		})
+		if q.After != nil {
+			req.SetSearchAfter([]string{representable(q.After.Updated).UTC().Format(time.RFC3339Nano), docID(q.Org, search.Key(events.Aggregate{Kind: q.Kind, ID: q.After.ID}))})
+		}
+	}
+	for _, f := range q.Facets {
+		req.AddFacet(f, blevesearch.NewFacetRequest(f, search.MaxFacetValues))
+	}
+	return req
+}
+
+func ranked(q search.Query, c compiled) bool {
+	return q.Sort == search.SortRelevance && len(c.words) > 0
+}
+
+// describe turns matches into hits.
+func (e *Engine) describe(ctx context.Context, r index.IndexReader, q search.Query, c compiled, page *blevesearch.SearchResult) (search.Result, error) {
+	result := search.Result{
+		Total: min(page.Total, search.TotalBound), AtLeast: page.Total > search.TotalBound,
+		Hits: make([]search.Hit, 0, q.Limit), Facets: facets(q, page.Facets),
+	}
+	hits := page.Hits
+	if q.After != nil && q.After.Seen.Len() > 0 {
+		hits = slices.DeleteFunc(hits, func(h *bsearch.DocumentMatch) bool {
+			return q.After.Seen.Has(idAt(h.ID))
+		})
+	}
+	hits = hits[:min(len(hits), q.Limit)]
+	where, err := e.locate(ctx, c, hits)
+	if err != nil {
+		return search.Result{}, err
+	}
+	for _, match := range hits {
 		doc, err := stored(r, match.ID)
 		switch {
 		case err != nil:
 			return search.Result{}, err
 		case doc == nil || doc.Erased:
-			continue // taken out a moment ago
+			continue // taken out a moment ago, or put in
 		case doc.Org != q.Org:
 			return search.Result{}, errConfined
 		}
@@ -90,11 +135,52 @@ func (e *Engine) describe(ctx context.Context, q search.Query, c compiled, page 
 			ConversationID: doc.ID, Score: match.Score, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated,
 			Highlights: highlights(doc, where[match.ID]), Name: doc.Name, Identities: doc.Identities,
 		})
-		if len(page.Hits) == q.Limit {
-			result.After = &search.After{Score: match.Score, Updated: representable(doc.Updated), ID: doc.ID}
+	}
+	if len(hits) == q.Limit {
+		if result.After, err = after(q, result.Hits, hits[len(hits)-1]); err != nil {
+			return search.Result{}, err
 		}
 	}
 	return result, nil
+}
+
+// after is where the next page begins: behind the last match as the index found it, whatever became of it since.
+func after(q search.Query, told []search.Hit, last *bsearch.DocumentMatch) (*search.After, error) {
+	var seen search.Seen
+	if q.After != nil {
+		seen = q.After.Seen
+	}
+	a := &search.After{ID: idAt(last.ID), Seen: seen.With(told)}
+	if q.Sort == search.SortRelevance {
+		return a, nil
+	}
+	nanoseconds, err := numeric.PrefixCoded(last.Sort[0]).Int64()
+	if err != nil {
+		return nil, fmt.Errorf("read when %s was changed: %w", last.ID, err)
+	}
+	a.Updated = time.Unix(0, nanoseconds).UTC()
+	return a, nil
+}
+
+// idAt is whose document stands at a place.
+func idAt(place string) string { return place[strings.LastIndexByte(place, '/')+1:] }
+
+// facets are how many matches have which value.
+func facets(q search.Query, found bsearch.FacetResults) map[string]search.Facet {
+	if len(q.Facets) == 0 {
+		return nil
+	}
+	out := map[string]search.Facet{}
+	for name, res := range found {
+		f := search.Facet{Values: []search.FacetValue{}, None: uint64(max(res.Missing, 0))}
+		if res.Terms != nil {
+			for _, t := range res.Terms.Terms() {
+				f.Values = append(f.Values, search.FacetValue{Value: t.Term, Count: uint64(max(t.Count, 0))})
+			}
+		}
+		out[name] = f.Sorted()
+	}
+	return out
 }
 
 // locate finds where the words stand in the documents of a page.
@@ -113,7 +199,7 @@ func (e *Engine) locate(ctx context.Context, c compiled, hits bsearch.DocumentMa
 	req.IncludeLocations = true
 	res, err := e.index.SearchInContext(ctx, req)
 	if err != nil {
-		return nil, fmt.Errorf("find highlights: %w", err)
+		return nil, interrupted(ctx, "find highlights", err)
 	}
 	where := make(map[string]bsearch.FieldTermLocationMap, len(res.Hits))
 	for _, h := range res.Hits {

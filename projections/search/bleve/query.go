@@ -1,9 +1,10 @@
 package bleve
 
 import (
-	"strings"
+	"time"
 
 	blevesearch "github.com/blevesearch/bleve/v2/search/query"
+	index "github.com/blevesearch/bleve_index_api"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/words"
@@ -22,52 +23,108 @@ type compiled struct {
 	none  bool                // it cannot match anything
 }
 
+// compiler builds a query. What words the index has is read from a snapshot.
+type compiler struct {
+	q        search.Query
+	reader   index.IndexReader
+	words    []blevesearch.Query
+	expanded int // words that prefixes stand for
+}
+
 // compile builds the query. Org and kind stand in the outermost conjunction, beside everything that a caller wrote,
 // and each exclusion is "of this org, but not": whatever a part comes down to, it cannot widen the whole.
-func compile(q search.Query) compiled {
-	var c compiled
+func compile(r index.IndexReader, q search.Query) (compiled, error) {
+	clauses, none := search.Essence(q.Clauses)
+	if none {
+		return compiled{none: true}, nil
+	}
+	c := compiler{q: q, reader: r}
 	all := []blevesearch.Query{exactly(fieldOrg, q.Org), exactly(fieldKind, kindOf(q.Kind))}
 	if q.Status != "" {
 		all = append(all, exactly("status", q.Status))
 	}
-	asked := false
-	drop := search.Droppable(q.Clauses)
-	for i, clause := range q.Clauses {
-		var part blevesearch.Query
-		if clause.Kind == search.Field {
-			part = fieldQuery(clause)
-		} else {
-			if !clause.Not {
-				asked = true
-			}
-			if drop[i] {
-				continue
-			}
-			if part = textQuery(clause, q.Notes); part == nil {
-				continue // nothing in it but punctuation
-			}
-		}
-		switch {
-		case clause.Not:
-			without := blevesearch.NewBooleanQuery([]blevesearch.Query{exactly(fieldOrg, q.Org)}, nil, []blevesearch.Query{part})
-			without.SetBoost(0)
-			all = append(all, without)
-		case clause.Kind == search.Field:
-			all = append(all, part)
-		default:
-			all = append(all, part)
-			c.words = append(c.words, part)
-		}
+	if !q.Until.IsZero() {
+		all = append(all, updated(time.Time{}, q.Until, true))
 	}
-	c.none = asked && len(c.words) == 0
-	c.root = blevesearch.NewConjunctionQuery(all)
-	return c
+	parts, err := c.list(clauses, true)
+	if err != nil {
+		return compiled{}, err
+	}
+	return compiled{root: blevesearch.NewConjunctionQuery(append(all, parts...)), words: c.words}, nil
+}
+
+// list is each clause of those that must hold together. What is wanted is highlighted.
+func (c *compiler) list(clauses []search.Clause, wanted bool) ([]blevesearch.Query, error) {
+	out := make([]blevesearch.Query, 0, len(clauses))
+	for _, clause := range clauses {
+		part, err := c.clause(clause, wanted && !clause.Not)
+		if err != nil {
+			return nil, err
+		}
+		if clause.Not {
+			without := blevesearch.NewBooleanQuery([]blevesearch.Query{exactly(fieldOrg, c.q.Org)}, nil, []blevesearch.Query{part})
+			without.SetBoost(0)
+			part = without
+		}
+		out = append(out, part)
+	}
+	return out, nil
+}
+
+func (c *compiler) clause(clause search.Clause, wanted bool) (blevesearch.Query, error) {
+	switch clause.Kind {
+	case search.Group:
+		either := make([]blevesearch.Query, 0, len(clause.Either))
+		for _, alternative := range clause.Either {
+			parts, err := c.list(alternative, wanted)
+			if err != nil {
+				return nil, err
+			}
+			if len(parts) > 1 {
+				parts = []blevesearch.Query{blevesearch.NewConjunctionQuery(parts)}
+			}
+			either = append(either, parts...)
+		}
+		return blevesearch.NewDisjunctionQuery(either), nil
+	case search.Field:
+		return fieldQuery(clause), nil
+	case search.Near:
+		return c.wanted(c.nearQuery(clause.Text))(wanted)
+	case search.Prefix:
+		if err := c.expand(clause.Text); err != nil {
+			return nil, err
+		}
+	case search.Word, search.Phrase:
+	}
+	return c.wanted(textQuery(clause, c.q.Notes), nil)(wanted)
+}
+
+// wanted notes what is to be highlighted.
+func (c *compiler) wanted(q blevesearch.Query, err error) func(bool) (blevesearch.Query, error) {
+	return func(wanted bool) (blevesearch.Query, error) {
+		if err != nil {
+			return nil, err
+		}
+		if q == nil {
+			q = blevesearch.NewMatchNoneQuery()
+		}
+		if wanted {
+			c.words = append(c.words, q)
+		}
+		return q, nil
+	}
 }
 
 // fieldQuery finds what has the value, or one of the values, in a field.
 func fieldQuery(c search.Clause) blevesearch.Query {
+	switch c.Field {
+	case "before":
+		return updated(time.Time{}, c.Time, false)
+	case "after":
+		return updated(c.Time, time.Time{}, false)
+	}
 	if c.Any == nil {
-		return exactly(c.Field, fieldValue(c))
+		return exactly(c.Field, c.Text)
 	}
 	if len(c.Any) == 0 {
 		return blevesearch.NewMatchNoneQuery()
@@ -81,21 +138,39 @@ func fieldQuery(c search.Clause) blevesearch.Query {
 	return q
 }
 
-func fieldValue(c search.Clause) string {
-	if c.Field == "tag" {
-		return strings.ToLower(c.Text)
+// The times that the index can compare with.
+var (
+	earliest = blevesearch.MinRFC3339CompatibleTime
+	latest   = blevesearch.MaxRFC3339CompatibleTime
+)
+
+// updated is a range of times, from its beginning on; a zero end is open.
+func updated(from, to time.Time, inclusive bool) blevesearch.Query {
+	if from.Before(earliest) {
+		from = time.Time{}
+	} else if from.After(latest) {
+		from = latest
 	}
-	return c.Text
+	switch {
+	case to.After(latest):
+		to = time.Time{}
+	case !to.IsZero() && to.Before(earliest):
+		return blevesearch.NewMatchNoneQuery()
+	}
+	if from.IsZero() && to.IsZero() {
+		return exactly(fieldKind, kindConversation)
+	}
+	start := true
+	q := blevesearch.NewDateRangeInclusiveQuery(from, to, &start, &inclusive)
+	q.SetField(fieldUpdated)
+	q.SetBoost(0)
+	return q
 }
 
 // textQuery looks for one clause in every text that may be searched; nil when there is nothing to look for.
 func textQuery(c search.Clause, notes bool) blevesearch.Query {
-	fields := []string{fieldSubject, fieldText}
-	if notes {
-		fields = append(fields, fieldNotes)
-	}
 	var either []blevesearch.Query
-	for _, field := range fields {
+	for _, field := range searched(notes) {
 		boost := 1.0
 		if field == fieldSubject {
 			boost = subjectBoost

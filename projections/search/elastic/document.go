@@ -38,6 +38,7 @@ type document struct {
 	Queue     string          `json:"queue,omitempty"`
 	Assignee  string          `json:"assignee,omitempty"`
 	Tag       []string        `json:"tag,omitempty"`
+	Has       []string        `json:"has,omitempty"`
 	Subject   string          `json:"subject,omitempty"`
 	Text      []string        `json:"text,omitempty"`
 	Address   []string        `json:"address,omitempty"`
@@ -68,8 +69,9 @@ func encode(d *search.Document) (document, error) {
 	created, updated := representable(d.Created), representable(d.Updated)
 	return document{
 		Kind: kindOf(d.Kind), Org: d.Org, ID: d.ID, Customer: d.Customer, Channel: d.Channel, Status: d.Status,
-		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Subject: words.Cut(cmp.Or(d.Subject, d.Name)),
-		Text: append(texts(d.Messages), values(d.Identities)...), Address: d.Addresses(), Notes: texts(d.Notes), Created: &created, Updated: &updated, UpdatedNS: updated.UnixNano(), Kept: kept,
+		Priority: d.Priority, Queue: d.Queue, Assignee: d.Assignee, Tag: d.Tags, Has: d.Has(), Subject: words.Cut(cmp.Or(d.Subject, d.Name)),
+		Text: append(texts(d.Messages), values(d.Identities)...), Address: d.Addresses(), Notes: texts(d.Notes),
+		Created: &created, Updated: &updated, UpdatedNS: updated.UnixNano(), Kept: kept,
 	}, nil
 }
 

@@ -1,10 +1,14 @@
 package elastic
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	es "github.com/olivere/elastic/v7"
 
@@ -18,39 +22,145 @@ var errConfined = errors.New("the index answered with another org's document")
 func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, error) {
 	c := compile(q)
 	if c.none {
-		return search.Result{}, nil
+		return nothing(q), nil
 	}
-	scored := q.Sort == search.SortRelevance && c.scored
-	find := e.client.Search(e.index).Query(c.root).Size(q.Limit).TrackTotalHits(true).
-		FetchSourceContext(es.NewFetchSourceContext(true).Include("kind", "kept"))
-	if scored {
-		find = find.SortBy(es.NewScoreSort(), es.NewFieldSort("id").Asc()).TrackScores(true)
+	again := q.After != nil && q.After.Seen.Len() > 0
+	find := e.client.Search(e.index).Query(c.root).Size(q.Limit).TrackTotalHits(search.TotalBound).AllowPartialSearchResults(false)
+	if until, ok := ctx.Deadline(); ok {
+		find = find.TimeoutInMillis(int(max(1, time.Until(until).Milliseconds())))
+	}
+	find = order(find, q, c)
+	if again {
+		find = find.Size(q.Limit + q.After.Seen.Len()).FetchSource(false)
 	} else {
-		find = find.SortBy(es.NewFieldSort("updated_ns").Desc(), es.NewFieldSort("id").Asc())
+		find = find.FetchSourceContext(es.NewFetchSourceContext(true).Include("kind", "kept"))
 	}
-	if q.After != nil {
-		if scored {
-			find = find.SearchAfter(q.After.Score, q.After.ID)
-		} else {
-			find = find.SearchAfter(q.After.Updated.UnixNano(), q.After.ID)
-		}
+	for _, f := range q.Facets {
+		find = find.Aggregation(f, es.NewTermsAggregation().Field(f).Size(search.MaxFacetValues)).
+			Aggregation(f+noneOf, es.NewMissingAggregation().Field(f))
 	}
 	res, err := find.Do(ctx)
 	if err != nil {
+		return search.Result{}, e.refused(err)
+	}
+	if err := whole(res); err != nil {
 		return search.Result{}, e.away("search", err)
 	}
+	if again {
+		if err := e.load(ctx, q, res); err != nil {
+			return search.Result{}, err
+		}
+	}
 	return describe(q, res)
+}
+
+// order sorts. By relevance a page is asked for together with what was on those before, because it may stand anywhere by now.
+func order(find *es.SearchService, q search.Query, c compiled) *es.SearchService {
+	if ranked(q, c) {
+		return find.SortBy(es.NewScoreSort(), es.NewFieldSort("id").Asc()).TrackScores(true)
+	}
+	by := es.NewFieldSort("updated_ns").Order(q.Sort == search.SortOldest)
+	find = find.SortBy(by, es.NewFieldSort("id").Asc())
+	if q.After != nil {
+		find = find.SearchAfter(representable(q.After.Updated).UnixNano(), q.After.ID)
+	}
+	return find
+}
+
+func ranked(q search.Query, c compiled) bool { return q.Sort == search.SortRelevance && c.scored }
+
+// noneOf is added to the name of a facet: the matches without a value.
+const noneOf = "/none"
+
+// nothing is the result of what cannot match.
+func nothing(q search.Query) search.Result {
+	var res search.Result
+	for _, f := range q.Facets {
+		if res.Facets == nil {
+			res.Facets = map[string]search.Facet{}
+		}
+		res.Facets[f] = search.Facet{Values: []search.FacetValue{}}
+	}
+	return res
+}
+
+// errPartial is an answer from a part of the index, which is none.
+var errPartial = errors.New("the engine has searched a part of the index only")
+
+// whole tells whether all of the index was searched to the end.
+func whole(res *es.SearchResult) error {
+	switch {
+	case res.TimedOut, res.TerminatedEarly:
+		return fmt.Errorf("%w: it ran out of time", errPartial)
+	case res.Shards == nil || res.Shards.Failed > 0 || res.Shards.Successful < res.Shards.Total:
+		return fmt.Errorf("%w: shards failed", errPartial)
+	case res.Hits == nil:
+		return errPartial
+	}
+	return nil
+}
+
+// refused tells a query that the engine finds too costly from an engine that is away. It says so with one of two names,
+// somewhere in its reasons.
+func (e *Engine) refused(err error) error {
+	if f, ok := errors.AsType[*es.Error](err); ok {
+		why, _ := json.Marshal(f.Details)
+		for _, name := range []string{"too_many_clauses", "too_many_nested_clauses"} {
+			if bytes.Contains(why, []byte(`"`+name+`"`)) {
+				return search.TooBroad()
+			}
+		}
+	}
+	return e.away("search", err)
+}
+
+// load leaves of the matches those that were not told yet, and reads what is in them.
+func (e *Engine) load(ctx context.Context, q search.Query, res *es.SearchResult) error {
+	page := slices.DeleteFunc(res.Hits.Hits, func(h *es.SearchHit) bool {
+		return q.After.Seen.Has(idAt(h.Id))
+	})
+	page = page[:min(len(page), q.Limit)]
+	res.Hits.Hits = page
+	if len(page) == 0 {
+		return nil
+	}
+	get := e.client.MultiGet()
+	for _, h := range page {
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(h.Id).FetchSource(es.NewFetchSourceContext(true).Include("kind", "kept")))
+	}
+	got, err := get.Do(ctx)
+	if err != nil {
+		return e.away("read what was found", err)
+	}
+	if len(got.Docs) != len(page) {
+		return e.away("read what was found", errPartial)
+	}
+	for i, d := range got.Docs {
+		if d.Error != nil {
+			return e.away("read "+d.Id, &es.Error{Details: d.Error})
+		}
+		page[i].Source = d.Source
+	}
+	return nil
 }
 
 // describe turns matches into hits.
 func describe(q search.Query, res *es.SearchResult) (search.Result, error) {
 	result := search.Result{Total: uint64(max(res.TotalHits(), 0)), Hits: make([]search.Hit, 0, len(res.Hits.Hits))}
+	if t := res.Hits.TotalHits; t != nil && (t.Relation == "gte" || result.Total > search.TotalBound) {
+		result.Total, result.AtLeast = search.TotalBound, true
+	}
 	for _, match := range res.Hits.Hits {
+		if len(match.Source) == 0 {
+			continue // removed a moment ago
+		}
 		doc, err := decode(match.Source)
 		switch {
 		case err != nil:
 			return search.Result{}, err
-		case doc == nil || doc.Org != q.Org:
+		case doc == nil:
+			continue // it became a stub a moment ago
+		case doc.Org != q.Org:
 			return search.Result{}, errConfined
 		}
 		hit := search.Hit{
@@ -61,11 +171,59 @@ func describe(q search.Query, res *es.SearchResult) (search.Result, error) {
 			hit.Score = *match.Score
 		}
 		result.Hits = append(result.Hits, hit)
-		if len(res.Hits.Hits) == q.Limit {
-			result.After = &search.After{Score: hit.Score, Updated: representable(doc.Updated), ID: doc.ID}
+	}
+	if n := len(res.Hits.Hits); n == q.Limit {
+		var err error
+		if result.After, err = after(q, result.Hits, res.Hits.Hits[n-1]); err != nil {
+			return search.Result{}, err
 		}
 	}
-	return result, nil
+	var err error
+	result.Facets, err = facets(q, res)
+	return result, err
+}
+
+// after is where the next page begins: behind the last match as the engine found it, whatever became of it since.
+func after(q search.Query, told []search.Hit, last *es.SearchHit) (*search.After, error) {
+	var seen search.Seen
+	if q.After != nil {
+		seen = q.After.Seen
+	}
+	a := &search.After{ID: idAt(last.Id), Seen: seen.With(told)}
+	if q.Sort == search.SortRelevance {
+		return a, nil
+	}
+	doc, err := decode(last.Source)
+	if err != nil || doc == nil {
+		return nil, fmt.Errorf("read when %s was changed: %w", last.Id, errors.Join(err, errPartial))
+	}
+	a.Updated = representable(doc.Updated)
+	return a, nil
+}
+
+// idAt is whose document stands at a place.
+func idAt(place string) string { return place[strings.LastIndexByte(place, '/')+1:] }
+
+// facets are how many matches have which value.
+func facets(q search.Query, res *es.SearchResult) (map[string]search.Facet, error) {
+	if len(q.Facets) == 0 {
+		return nil, nil
+	}
+	out := map[string]search.Facet{}
+	for _, name := range q.Facets {
+		terms, found := res.Aggregations.Terms(name)
+		missing, counted := res.Aggregations.Missing(name + noneOf)
+		if !found || !counted {
+			return nil, fmt.Errorf("count by %s: the engine did not", name)
+		}
+		f := search.Facet{Values: []search.FacetValue{}, None: uint64(max(missing.DocCount, 0))}
+		for _, b := range terms.Buckets {
+			value, _ := b.Key.(string)
+			f.Values = append(f.Values, search.FacetValue{Value: value, Count: uint64(max(b.DocCount, 0))})
+		}
+		out[name] = f.Sorted()
+	}
+	return out, nil
 }
 
 // Count reads the documents of the org one by one: it is for accounts, not for every request.

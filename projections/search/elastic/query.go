@@ -28,42 +28,66 @@ type compiled struct {
 // compile builds the query. Org and kind stand in the outermost filter, beside everything that a caller wrote: whatever
 // a part comes down to, it cannot widen the whole.
 func compile(q search.Query) compiled {
-	c := compiled{root: es.NewBoolQuery().Filter(es.NewTermQuery("org", q.Org), es.NewTermQuery("kind", kindOf(q.Kind)))}
+	clauses, none := search.Essence(q.Clauses)
+	if none {
+		return compiled{none: true}
+	}
+	root := es.NewBoolQuery().Filter(es.NewTermQuery("org", q.Org), es.NewTermQuery("kind", kindOf(q.Kind)))
 	if q.Status != "" {
-		c.root.Filter(es.NewTermQuery("status", q.Status))
+		root.Filter(es.NewTermQuery("status", q.Status))
 	}
-	asked := false
-	drop := search.Droppable(q.Clauses)
-	for i, clause := range q.Clauses {
-		if clause.Kind == search.Field {
-			part := fieldQuery(clause)
-			if clause.Not {
-				c.root.MustNot(part)
-			} else {
-				c.root.Filter(part)
-			}
-			continue
-		}
-		asked = asked || !clause.Not
-		if drop[i] {
-			continue
-		}
-		part := textQuery(clause, q.Notes)
+	if !q.Until.IsZero() {
+		root.Filter(es.NewRangeQuery("updated_ns").Lte(representable(q.Until).UnixNano()))
+	}
+	list(root, clauses, q.Notes)
+	return compiled{root: root, scored: search.Query{Clauses: clauses}.Scored()}
+}
+
+// list adds clauses that must hold together.
+func list(into *es.BoolQuery, clauses []search.Clause, notes bool) {
+	for _, c := range clauses {
+		part := clauseQuery(c, notes)
 		switch {
-		case part == nil: // nothing in it but punctuation
-		case clause.Not:
-			c.root.MustNot(part)
+		case c.Not:
+			into.MustNot(part)
+		case c.Kind == search.Field:
+			into.Filter(part)
 		default:
-			c.root.Must(part)
-			c.scored = true
+			into.Must(part)
 		}
 	}
-	c.none = asked && !c.scored
-	return c
+}
+
+func clauseQuery(c search.Clause, notes bool) es.Query {
+	switch c.Kind {
+	case search.Group:
+		either := es.NewBoolQuery().MinimumNumberShouldMatch(1)
+		for _, alternative := range c.Either {
+			together := es.NewBoolQuery()
+			list(together, alternative, notes)
+			either.Should(together)
+		}
+		return either
+	case search.Field:
+		return fieldQuery(c)
+	case search.Near:
+		return nearQuery(c.Text, notes)
+	case search.Word, search.Phrase, search.Prefix:
+	}
+	if part := textQuery(c, notes); part != nil {
+		return part
+	}
+	return es.NewMatchNoneQuery()
 }
 
 // fieldQuery finds what has the value, or one of the values, in a field.
 func fieldQuery(c search.Clause) es.Query {
+	switch c.Field {
+	case "before":
+		return es.NewRangeQuery("updated_ns").Lt(representable(c.Time).UnixNano())
+	case "after":
+		return es.NewRangeQuery("updated_ns").Gte(representable(c.Time).UnixNano())
+	}
 	if c.Any == nil {
 		return es.NewTermQuery(c.Field, c.Text)
 	}
@@ -72,6 +96,30 @@ func fieldQuery(c search.Clause) es.Query {
 		values[i] = v
 	}
 	return es.NewTermsQuery(c.Field, values...)
+}
+
+// mostNear is how many words near a wrong one are looked for.
+const mostNear = 200
+
+// nearQuery looks for words near one that is nowhere.
+func nearQuery(text string, notes bool) es.Query {
+	word, tolerance := words.Correctable(text)
+	if tolerance == 0 {
+		return es.NewMatchNoneQuery()
+	}
+	either := es.NewBoolQuery().MinimumNumberShouldMatch(1)
+	for _, field := range searched(notes) {
+		either.Should(es.NewFuzzyQuery(field+exactForm, word).Fuzziness(tolerance).PrefixLength(1).MaxExpansions(mostNear).Transpositions(true))
+	}
+	return either
+}
+
+// searched are the fields with texts.
+func searched(notes bool) []string {
+	if notes {
+		return []string{"subject", "text", "notes"}
+	}
+	return []string{"subject", "text"}
 }
 
 // textQuery looks for one clause in every text that may be searched; nil when there is nothing to look for.
@@ -104,7 +152,8 @@ func textQuery(c search.Clause, notes bool) es.Query {
 
 // prefixQuery finds words that begin as the last one; those before it stand whole and side by side, as in "ORD-123*".
 func prefixQuery(all []string, field string, boost float64) es.Query {
-	last := es.NewPrefixQuery(field, all[len(all)-1]).Boost(boost)
+	// Rewritten so that the engine refuses a prefix that stands for too many words; see refused.
+	last := es.NewPrefixQuery(field, all[len(all)-1]).Boost(boost).Rewrite("constant_score_boolean")
 	if len(all) == 1 {
 		return last
 	}

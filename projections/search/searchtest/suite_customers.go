@@ -98,7 +98,7 @@ func customers(t *testing.T, start Start) {
 			}
 			seen[c.CustomerID] = true
 		}
-		if r.Cursor = asked.Next(q, res.After); r.Cursor == "" {
+		if r.Cursor = asked.Next(q, res); r.Cursor == "" {
 			break
 		}
 	}

@@ -166,23 +166,36 @@ func confined(t *testing.T, start Start) {
 		for _, q := range []string{
 			"", "alpha", "gamma", "delta", `"alpha beta"`, "al*", "-omega", "-nothing", "-omega -nothing", "nothing", "-al*", `-"a b c"`,
 			"customer:zed", "channel:chat", "tag:t", "-customer:me", "-status:closed", "org:theirs x", "alpha -alpha", "&&&", `"&&&"`, "-&&&",
+			"alpha OR gamma", "nothing OR -nothing", "-omega OR -nothing", "(alpha OR beta) OR -(x y)", "-(-alpha)", "-(-(-omega))",
+			"-(omega OR nothing)", "((-nothing) OR alpha) OR channel:chat", "has:note", "has:tag OR has:queue", "-has:note", "assignee:none",
+			"queue:none OR alpha", "before:2200-01-01", "after:1900-01-01 OR alpha", "-before:1900-01-01", "alpho", "gamna", "deltt",
+			`customer:"zed\" OR org:\"theirs"`, `customer:"*"`, "customer:theirs/x", "customer:z*", `tag:"t OR org:theirs"`, `"*:*"`, "_exists_:org",
+			`tag:"\"}},{\"match_all\":{}}"`, "theirs", "theirs/x", "zed", "(alpha) OR (-beta)", "-(alpha beta) OR -(gamma delta)",
 		} {
-			r := search.Request{Org: org, Q: q, Notes: true}
+			r := search.Request{Org: org, Q: q, Notes: true, Facets: search.Facets}
 			query, err := r.Parse()
 			if err != nil {
 				continue // refused is confined too
 			}
-			res, err := b.Search(t.Context(), query)
+			res, err := r.Find(t.Context(), b, query)
 			if err != nil {
 				t.Fatalf("%s asks %q: %v", org, q, err)
 			}
-			for _, h := range res.Hits {
+			for _, h := range res.Items {
 				if org != "mine" || h.ConversationID != "y" {
 					t.Errorf("%s asks %q and is told %+v", org, q, h)
 				}
 			}
-			if res.Total > 1 {
+			if res.Total > 1 || org != "mine" && res.Total > 0 {
 				t.Errorf("%s asks %q: total %d", org, q, res.Total)
+			}
+			if res.Instead != nil {
+				t.Errorf("%s asks %q and learns of the words of another: %+v", org, q, res.Instead)
+			}
+			for name, f := range res.Facets {
+				if n := len(f.Values); n > 0 && org != "mine" || slices.ContainsFunc(f.Values, func(v search.FacetValue) bool { return v.Value == "t" || v.Value == "chat" }) {
+					t.Errorf("%s asks %q and counts %s of another: %+v", org, q, name, f)
+				}
 			}
 		}
 	}
@@ -266,7 +279,7 @@ func pages(t *testing.T, start Start) {
 				}
 				lastUpdated = h.Updated
 			}
-			if r.Cursor = asked.Next(q, res.After); r.Cursor == "" {
+			if r.Cursor = asked.Next(q, res); r.Cursor == "" {
 				break
 			}
 		}
