@@ -20,26 +20,31 @@ func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, err
 	if c.none {
 		return search.Result{}, nil
 	}
+	res, err := e.client.Search(e.index).SearchSource(source(q, c)).Do(ctx)
+	if err != nil {
+		return search.Result{}, e.away("search", err)
+	}
+	return describe(q, res)
+}
+
+// source is the body of a request for one page.
+func source(q search.Query, c compiled) *es.SearchSource {
 	scored := q.Sort == search.SortRelevance && c.scored
-	find := e.client.Search(e.index).Query(c.root).Size(q.Limit).TrackTotalHits(true).
+	find := es.NewSearchSource().Query(c.root).Size(q.Limit).TrackTotalHits(true).
 		FetchSourceContext(es.NewFetchSourceContext(true).Include("kind", "kept"))
 	if scored {
 		find = find.SortBy(es.NewScoreSort(), es.NewFieldSort("id").Asc()).TrackScores(true)
 	} else {
 		find = find.SortBy(es.NewFieldSort("updated_ns").Desc(), es.NewFieldSort("id").Asc())
 	}
-	if q.After != nil {
-		if scored {
-			find = find.SearchAfter(q.After.Score, q.After.ID)
-		} else {
-			find = find.SearchAfter(q.After.Updated.UnixNano(), q.After.ID)
-		}
+	switch {
+	case q.After == nil:
+	case scored:
+		find = find.SearchAfter(q.After.Score, q.After.ID)
+	default:
+		find = find.SearchAfter(q.After.Updated.UnixNano(), q.After.ID)
 	}
-	res, err := find.Do(ctx)
-	if err != nil {
-		return search.Result{}, e.away("search", err)
-	}
-	return describe(q, res)
+	return find
 }
 
 // describe turns matches into hits.
