@@ -57,16 +57,16 @@ func (d *Document) Spots(notes bool) []Spot {
 func (q Query) Highlights(d *Document) []Highlight {
 	spots := d.Spots(q.Notes)
 	drop := Droppable(q.Clauses)
-	for i := range spots {
-		for n, c := range q.Clauses {
-			if c.Not || c.Kind == Field || drop[n] {
-				continue
-			}
-			found := words.Spans(spots[i].Text, c.Text, c.Kind == Prefix)
-			if c.Kind == Phrase {
-				found = words.ExactSpans(spots[i].Text, c.Text)
-			}
-			spots[i].Spans = append(spots[i].Spans, found...)
+	for n, c := range q.Clauses {
+		if c.Not || c.Kind == Field || drop[n] {
+			continue
+		}
+		find := words.Finder(c.Text, c.Kind == Prefix)
+		if c.Kind == Phrase {
+			find = words.ExactFinder(c.Text)
+		}
+		for i := range spots {
+			spots[i].Spans = append(spots[i].Spans, find(spots[i].Text)...)
 		}
 	}
 	return Best(spots)
