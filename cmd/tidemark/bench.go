@@ -16,10 +16,12 @@ import (
 
 // benchCommand measures. A goal that is missed is part of the answer, not an error.
 type benchCommand struct {
-	Names   []string `arg:"" optional:"" name:"name" help:"What to measure: accept, accept-one, import, catchup, drain, inbox, conversation, flatness, startup, chat; all of it unless said."`
+	Names   []string `arg:"" optional:"" name:"name" help:"What to measure: accept, accept-one, import, catchup, drain, inbox, conversation, flatness, startup, chat, search; all of it unless said."`
 	Seconds float64  `help:"How long each load lasts." default:"10"`
 	Size    int      `help:"How much a benchmark prepares (messages, conversations or events, as it needs); 0 for what its goal names." default:"0"`
 	DataSet string   `help:"Directory with real conversations; some are made up when it is not there." default:"../shared/data" env:"TIDEMARK_DATA" placeholder:"DIR"`
+	Search  []string `help:"Search engine to measure too, as for serve; in indexes of its own, which are removed. Can be repeated." sep:"none" placeholder:"URL"`
+	Engines []string `help:"Search engines to start and measure too: elasticsearch, opensearch. They need Java, Maven and a work tree." placeholder:"E,…"`
 }
 
 // Run measures one benchmark after the other.
@@ -37,6 +39,7 @@ func (c *benchCommand) Run(ctx context.Context, p *printer, s streams) error {
 	}
 	o := bench.Options{
 		Binary: binary, Span: time.Duration(c.Seconds * float64(time.Second)), Size: c.Size, Data: c.DataSet,
+		Search: c.Search, Start: c.Engines,
 		Logger: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	var rows [][]string

@@ -65,6 +65,8 @@ type Options struct {
 	Span   time.Duration // how long each measured load lasts
 	Size   int           // of what a benchmark prepares; 0: its default
 	Data   string        // directory of real conversations; without it some are made up
+	Search []string      // URLs of search engines to measure beside the embedded one
+	Start  []string      // kinds of search engine to start for that
 	Logger *slog.Logger
 	Say    func(format string, args ...any) // progress, for people
 }
@@ -89,6 +91,7 @@ var benchmarks = []struct {
 	{"flatness", flatness},
 	{"startup", startup},
 	{"chat", chat},
+	{"search", searching},
 }
 
 // Names lists the benchmarks in the order in which all of them are run.

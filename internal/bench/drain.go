@@ -73,7 +73,7 @@ func liveIdle(ctx context.Context, o Options, dir string) (talks []string, idle 
 	o.Say("%d live messages a second, idle", livePerSecond)
 	timed, cancel := context.WithTimeout(ctx, o.Span)
 	defer cancel()
-	idle, err = live(ctx, timed, s, talks)
+	idle, err = live(ctx, timed, s, talks, livePerSecond, (*conn).seen)
 	return talks, idle, err
 }
 
@@ -93,7 +93,7 @@ func liveDuring(ctx context.Context, o Options, s *server, talks []string, head 
 	done := make(chan answer, 1)
 	o.Say("%d live messages a second, %d events behind", livePerSecond, first)
 	go func() {
-		l, err := live(ctx, timed, s, talks)
+		l, err := live(ctx, timed, s, talks, livePerSecond, (*conn).seen)
 		done <- answer{l, err}
 	}()
 	last, said := first, began
@@ -115,7 +115,7 @@ func liveDuring(ctx context.Context, o Options, s *server, talks []string, head 
 
 // live sends messages at a steady rate until timed ends, whatever becomes of those before: each is accepted, and then
 // asked for until it is visible.
-func live(ctx, timed context.Context, s *server, talks []string) (load, error) {
+func live(ctx, timed context.Context, s *server, talks []string, perSecond int, see func(*conn, context.Context, string) (time.Duration, error)) (load, error) {
 	total := load{latencies: newLatencies()}
 	var mu sync.Mutex
 	var first error
@@ -126,7 +126,7 @@ func live(ctx, timed context.Context, s *server, talks []string) (load, error) {
 			_ = c.Close()
 		}
 	}()
-	tick := time.NewTicker(time.Second / livePerSecond)
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	began := time.Now()
 	failed := func() bool { mu.Lock(); defer mu.Unlock(); return first != nil }
@@ -144,7 +144,7 @@ func live(ctx, timed context.Context, s *server, talks []string) (load, error) {
 				c, err = dial(ctx, s)
 			}
 			if err == nil {
-				took, err = c.seen(ctx, talks[n%len(talks)])
+				took, err = see(c, ctx, talks[n%len(talks)])
 			}
 			mu.Lock()
 			defer mu.Unlock()

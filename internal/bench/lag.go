@@ -18,8 +18,8 @@ var (
 func (c *conn) lag(models []string) (uint64, error) {
 	var answer struct {
 		Items []struct {
-			Name      string `json:"name"`
-			LagEvents uint64 `json:"lag_events"`
+			Name      string  `json:"name"`
+			LagEvents *uint64 `json:"lag_events"` // null while it is not known
 		} `json:"items"`
 	}
 	if err := c.call(http.MethodGet, "/v1/admin/lag", nil, &answer); err != nil {
@@ -27,9 +27,13 @@ func (c *conn) lag(models []string) (uint64, error) {
 	}
 	var most uint64
 	for _, i := range answer.Items {
-		if slices.Contains(models, i.Name) {
-			most = max(most, i.LagEvents)
+		if !slices.Contains(models, i.Name) {
+			continue
 		}
+		if i.LagEvents == nil {
+			return 0, fmt.Errorf("the lag of %s is not known yet", i.Name)
+		}
+		most = max(most, *i.LagEvents)
 	}
 	return most, nil
 }

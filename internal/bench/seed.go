@@ -36,6 +36,7 @@ type shape struct {
 	atOnce        int                        // conversations that go on at a time, by each of four writers
 	ids           []string                   // of the conversations; nil: new ones
 	more          func(n int) []events.Event // that happen to conversation n after its first message
+	text          func(n, turn int) string   // of each message; nil: the usual one
 }
 
 // seed writes conversations straight into the log of a data directory that no server has open. They go on in turns,
@@ -93,7 +94,11 @@ func tell(ctx context.Context, l *eventlog.Log, s shape, from, upto int) ([]stri
 				who := told{Aggregate: events.Aggregate{Org: benchOrg, Kind: events.KindCustomer, ID: c.customer}}
 				writes = append(writes, who.write(events.CustomerCreated{Name: fmt.Sprintf("Visitor %d", from+i)}))
 			}
-			happened = append(happened, message(turn, c.customer))
+			text := sampleText
+			if s.text != nil {
+				text = s.text(from+i, turn)
+			}
+			happened = append(happened, message(turn, c.customer, text))
 			if turn == 0 && s.more != nil {
 				happened = append(happened, s.more(from+i)...)
 			}
@@ -114,11 +119,11 @@ func tell(ctx context.Context, l *eventlog.Log, s shape, from, upto int) ([]stri
 }
 
 // message alternates between the customer and the desk.
-func message(turn int, customer string) events.Event {
+func message(turn int, customer, text string) events.Event {
 	if turn%2 == 0 {
-		return events.ConversationMessageReceived{MessageID: events.NewID(), CustomerID: customer, Text: sampleText}
+		return events.ConversationMessageReceived{MessageID: events.NewID(), CustomerID: customer, Text: text}
 	}
-	return events.ConversationMessageWritten{MessageID: events.NewID(), Author: events.Actor{Type: events.ActorAgent, ID: "admin"}, Text: sampleText}
+	return events.ConversationMessageWritten{MessageID: events.NewID(), Author: events.Actor{Type: events.ActorAgent, ID: "admin"}, Text: text}
 }
 
 func (c *told) write(happened ...events.Event) eventlog.Write {

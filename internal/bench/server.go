@@ -114,13 +114,18 @@ func (s *server) stop() error {
 }
 
 // residentMB is the server's memory as the kernel counts it, without the database's.
-func (s *server) residentMB() (float64, error) {
+func (s *server) residentMB() (float64, error) { return s.memoryMB("VmRSS:") }
+
+// ownMB is the part of it that no file is behind: pages of files that are mapped are the kernel's to take back.
+func (s *server) ownMB() (float64, error) { return s.memoryMB("RssAnon:") }
+
+func (s *server) memoryMB(which string) (float64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the server's memory: %w", err)
 	}
 	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, which); ok {
 			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return kb / 1024, err
 		}

@@ -61,16 +61,16 @@ func (q Query) Highlights(d *Document) []Highlight {
 		if !c.IsText() {
 			continue
 		}
+		find := words.Finder(c.Text, c.Kind == Prefix)
+		switch c.Kind {
+		case Near:
+			find = func(text string) [][2]int { return words.NearSpans(text, c.Text) }
+		case Phrase:
+			find = words.ExactFinder(c.Text)
+		case Word, Prefix, Field, Group:
+		}
 		for i := range spots {
-			s := &spots[i]
-			switch c.Kind {
-			case Near:
-				s.Spans = append(s.Spans, words.NearSpans(s.Text, c.Text)...)
-			case Phrase:
-				s.Spans = append(s.Spans, words.ExactSpans(s.Text, c.Text)...)
-			case Word, Prefix, Field, Group:
-				s.Spans = append(s.Spans, words.Spans(s.Text, c.Text, c.Kind == Prefix)...)
-			}
+			spots[i].Spans = append(spots[i].Spans, find(spots[i].Text)...)
 		}
 	}
 	return Best(spots)

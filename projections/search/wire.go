@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidemark-desk/tidemark/internal/fault"
@@ -60,7 +61,10 @@ type wireFault struct {
 func Encode(result any, err error) []byte {
 	var r reply
 	if err == nil {
-		r.Result, err = json.Marshal(result)
+		var raw []byte
+		if raw, err = json.Marshal(result); err == nil { // a RawMessage would be read again, to be sure that it is JSON
+			return slices.Concat([]byte(`{"result":`), raw, []byte("}"))
+		}
 	}
 	if err != nil {
 		f, ok := errors.AsType[*fault.Fault](err)

@@ -216,16 +216,66 @@ var stopWords = func() analysis.TokenMap {
 
 // Spans are the byte ranges at which the words of a piece of a query stand in a text, in any form: all of its words, side by
 // side. With prefix, words that begin as the last one does.
-func Spans(text, piece string, prefix bool) [][2]int {
+func Spans(text, piece string, prefix bool) [][2]int { return Finder(piece, prefix)(text) }
+
+// Finder finds a piece of a query in many texts, as Spans does in one.
+func Finder(piece string, prefix bool) func(text string) [][2]int {
 	if prefix {
-		return prefixSpans(Exact.Analyze([]byte(text)), Prefix(piece))
+		words := Prefix(piece)
+		return func(text string) [][2]int { return prefixSpans(Exact.Analyze([]byte(text)), words) }
 	}
-	return spans(Stems.Analyze([]byte(text)), Places(piece))
+	return finder(Stems, Places(piece))
 }
 
 // ExactSpans are the same for words as they are written.
-func ExactSpans(text, piece string) [][2]int {
-	return spans(Exact.Analyze([]byte(text)), ExactPlaces(piece))
+func ExactSpans(text, piece string) [][2]int { return ExactFinder(piece)(text) }
+
+// ExactFinder is a Finder of words as they are written.
+func ExactFinder(piece string) func(text string) [][2]int { return finder(Exact, ExactPlaces(piece)) }
+
+func finder(a analysis.Analyzer, wanted []string) func(text string) [][2]int {
+	return func(text string) [][2]int {
+		for _, w := range wanted {
+			if !possible(text, w) {
+				return nil
+			}
+		}
+		return spans(a.Analyze([]byte(text)), wanted)
+	}
+}
+
+// possible tells that a text may have a term: to cut all of it into terms costs far more than to look. Stems begin as their
+// words do, but for a y that became an i, and for short ones that got an e.
+func possible(text, term string) bool {
+	first := min(len(term), 3)
+	if len(term) == 3 {
+		first = 2
+	}
+	for i := range text {
+		if text[i] >= utf8.RuneSelf { // it may be an accent that is folded
+			return true
+		}
+	}
+	for i := 0; i+first <= len(text); i++ {
+		n := 0
+		for n < first && plain(text[i+n]) == plain(term[n]) {
+			n++
+		}
+		if n == first {
+			return true
+		}
+	}
+	return false
+}
+
+func plain(b byte) byte {
+	switch {
+	case b == 'y' || b == 'Y':
+		return 'i'
+	case 'A' <= b && b <= 'Z':
+		return b + 'a' - 'A'
+	}
+	return b
 }
 
 func spans(tokens analysis.TokenStream, wanted []string) (out [][2]int) {
