@@ -64,7 +64,20 @@ func (r *Raw) Prepare(docs []*search.Document) (write func(context.Context) erro
 
 // Find asks for the first page of a ranked query as the engine does, and reads nothing of what is found but places.
 func (r *Raw) Find(ctx context.Context, q search.Query) (total uint64, ids []string, err error) {
-	req := blevesearch.NewSearchRequestOptions(compile(q).root, q.Limit, 0, false)
+	inner, err := r.index.Advanced()
+	if err != nil {
+		return 0, nil, fmt.Errorf("open the index: %w", err)
+	}
+	reader, err := inner.Reader()
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the index: %w", err)
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	c, err := compile(reader, q)
+	if err != nil {
+		return 0, nil, err
+	}
+	req := blevesearch.NewSearchRequestOptions(c.root, q.Limit, 0, false)
 	req.SortByCustom(bsearch.SortOrder{&bsearch.SortScore{Desc: true}, &bsearch.SortDocID{}})
 	page, err := r.index.SearchInContext(ctx, req)
 	if err != nil {

@@ -130,7 +130,7 @@ func (e *Engine) load(ctx context.Context, q search.Query, res *es.SearchResult)
 	}
 	get := e.client.MultiGet()
 	for _, h := range page {
-		get.Add(es.NewMultiGetItem().Index(e.index).Id(h.Id).FetchSource(es.NewFetchSourceContext(true).Include("kind", "kept")))
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(h.Id))
 	}
 	got, err := get.Do(ctx)
 	if err != nil {
