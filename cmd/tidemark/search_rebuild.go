@@ -145,7 +145,7 @@ func watchRebuild(ctx context.Context, p *printer, out streams, server *client) 
 	}()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	said := ""
+	said, slowed := "", false // is told once
 	for {
 		var s search.RebuildStatus
 		err := server.do(ctx, http.MethodGet, rebuildsPath, nil, &s)
@@ -173,11 +173,10 @@ func watchRebuild(ctx context.Context, p *printer, out streams, server *client) 
 				bar.Describe(fmt.Sprintf("%s %d documents, %s", r.State, r.Documents, humanize.IBytes(r.Bytes)))
 				_ = bar.Set64(int64(r.Done)) //nolint:gosec // sequences fit
 			}
-			if r.Slowed != said {
-				if said = r.Slowed; said != "" {
-					_, _ = fmt.Fprintf(out.err, "It has slowed itself: %s.\n", said)
-				}
+			if slow := r.Slowed != ""; slow && !slowed {
+				_, _ = fmt.Fprintf(out.err, "It has slowed itself: %s.\n", r.Slowed)
 			}
+			slowed = slowed || r.Slowed != ""
 		default:
 			return settled(p, s)
 		}

@@ -97,17 +97,21 @@ func (e *Engine) Note(ctx context.Context, key string, value []byte) error {
 	if err != nil {
 		return fmt.Errorf("encode the note %s: %w", key, err)
 	}
-	var at *mark
-	got, err := e.get(ctx, notePlace(key))
-	if err != nil {
-		return err
+	for range tries { // one that was given up may yet be carried out in between
+		var at *mark
+		got, err := e.get(ctx, notePlace(key))
+		if err != nil {
+			return err
+		}
+		if got != nil {
+			now := markOf(got)
+			at = &now
+		}
+		if _, err = e.put(ctx, notePlace(key), document{Kind: kindNote, Kept: body}, at); !errors.Is(err, errConflict) {
+			return err
+		}
 	}
-	if got != nil {
-		now := markOf(got)
-		at = &now
-	}
-	_, err = e.put(ctx, notePlace(key), document{Kind: kindNote, Kept: body}, at)
-	return err
+	return e.away("write "+notePlace(key), errConflict)
 }
 
 // Noted reads what was noted.

@@ -14,8 +14,9 @@ import (
 const (
 	smallest   = 8    // documents of one portion
 	largest    = 1024 //
-	behindMost = 1.0  // seconds that live work may be behind before the rebuild slows itself
+	behindMost = 1.0  // seconds that live work may be behind, and twice the interval of refreshes, before the rebuild slows itself
 	restMost   = 2 * time.Second
+	restTimes  = 4 // at most so many times as long as the work was
 )
 
 // pacer shares the machine with live work. Portions are taken in turns, as those of every backlog, and are as large as fits
@@ -24,6 +25,7 @@ const (
 type pacer struct {
 	turns *projections.Pace
 	lag   func() float64
+	most  float64 // seconds of lag
 
 	mu      *sync.Mutex
 	limiter *rate.Limiter // nil: no limit
@@ -33,8 +35,8 @@ type pacer struct {
 	why     string
 }
 
-func newPacer(turns *projections.Pace, lag func() float64) pacer {
-	return pacer{turns: turns, lag: lag, mu: &sync.Mutex{}, changed: make(chan struct{}), portion: 64}
+func newPacer(turns *projections.Pace, lag func() float64, refresh time.Duration) pacer {
+	return pacer{turns: turns, lag: lag, most: behindMost + 2*refresh.Seconds(), mu: &sync.Mutex{}, changed: make(chan struct{}), portion: 64}
 }
 
 // limit sets how many documents a second are allowed; zero: any number.
@@ -94,8 +96,8 @@ func (j *Job) rest(ctx context.Context, n int, took time.Duration) error {
 	p.mu.Lock()
 	limiter, changed := p.limiter, p.changed
 	switch {
-	case behind > behindMost:
-		p.resting = min(restMost, max(took, 2*p.resting))
+	case behind > p.most:
+		p.resting = min(restMost, restTimes*took, max(took, 2*p.resting))
 		p.why = fmt.Sprintf("live work is %.1f seconds behind", behind)
 	case p.resting > took/8:
 		p.resting /= 2

@@ -92,7 +92,7 @@ func New(cfg Config) *Job {
 	}
 	return &Job{
 		set: cfg.Set, log: cfg.Log, logger: cfg.Logger, cfg: cfg, workers: cfg.Workers,
-		pace: newPacer(cfg.Pace, cfg.Lag), ready: make(chan struct{}), asked: make(chan struct{}, 1),
+		pace: newPacer(cfg.Pace, cfg.Lag, cfg.Set.RefreshInterval()), ready: make(chan struct{}), asked: make(chan struct{}, 1),
 	}
 }
 
