@@ -76,6 +76,8 @@ type Index interface {
 	Write(ctx context.Context, b Batch) error
 	// Refresh returns once everything that was written before is found by searches.
 	Refresh(ctx context.Context) error
+	// Flush returns once everything that was written before is safe from a crash.
+	Flush(ctx context.Context) error
 	// Note keeps something that is not searched for beside the documents; it is written after what was written before.
 	Note(ctx context.Context, key string, value []byte) error
 	// Noted reads it; nil when there is nothing.

@@ -241,10 +241,12 @@ func (b *bundle) settled(position string) uint64 {
 // open opens a conversation for the tenant and gives its id.
 func (b *bundle) open(t tenant, text string) string {
 	b.t.Helper()
-	return b.ok(201, "POST", "/v1/conversations", t.userKey, map[string]any{
+	a := b.ok(201, "POST", "/v1/conversations", t.userKey, map[string]any{
 		"channel": "chat", "subject": "Help", "customer": map[string]any{"name": "Ann", "email": strings.ToLower(rand.Text()) + "@example.com"},
 		"message": map[string]any{"text": text},
-	}).str("id")
+	})
+	b.settled(a.str("position")) // a stream that begins now begins behind it
+	return a.str("id")
 }
 
 type testWriter struct{ t testing.TB }

@@ -70,7 +70,7 @@ func (j *Job) step(ctx context.Context, r search.RebuildRequest) error {
 		j.now.Limit = r.Rate
 		j.mu.Unlock()
 		j.pace.limit(r.Rate)
-		return j.note(ctx)
+		return j.keep(ctx)
 	case search.AskVerify:
 		j.mu.Lock()
 		j.sample = r.Sample
@@ -94,7 +94,7 @@ func (j *Job) begin(ctx context.Context, r search.RebuildRequest) error {
 	j.now = j.fresh(r)
 	j.mu.Unlock()
 	j.pace.limit(r.Rate)
-	if err := j.note(ctx); err != nil {
+	if err := j.keep(ctx); err != nil {
 		return err
 	}
 	j.signal()

@@ -332,11 +332,16 @@ func (j *Job) enter(ctx context.Context, state search.RebuildState, detail strin
 	}
 	j.now.State, j.now.Detail, j.now.UpdatedAt = state, detail, time.Now().UTC()
 	j.mu.Unlock()
-	return j.note(ctx)
+	return j.keep(ctx)
 }
 
-// note keeps what is done with the new index.
-func (j *Job) note(ctx context.Context) error {
+// note keeps what is done with the new index. A crash may take the last note, together with what it tells of.
+func (j *Job) note(ctx context.Context) error { return j.noteIn(ctx, false) }
+
+// keep is note for what somebody asked for, and will not ask for again.
+func (j *Job) keep(ctx context.Context) error { return j.noteIn(ctx, true) }
+
+func (j *Job) noteIn(ctx context.Context, safe bool) error {
 	r := j.current()
 	if r == nil {
 		return nil
@@ -345,7 +350,12 @@ func (j *Job) note(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode the rebuild: %w", err)
 	}
-	return j.set.With(search.RoleBuilding, func(i search.Index) error { return i.Note(ctx, noteKey, raw) })
+	return j.set.With(search.RoleBuilding, func(i search.Index) error {
+		if err := i.Note(ctx, noteKey, raw); err != nil || !safe {
+			return err
+		}
+		return i.Flush(ctx)
+	})
 }
 
 // Status tells which indexes there are.
