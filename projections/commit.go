@@ -72,7 +72,7 @@ func (p *partition) persist(ctx context.Context, u *unit, attempts int) error {
 		if err == nil || blameless(ctx, err) || attempt >= attempts {
 			return err
 		}
-		if pause(ctx, wait/2+rand.N(wait)) != nil { //nolint:gosec // jitter
+		if Pause(ctx, wait/2+rand.N(wait)) != nil { //nolint:gosec // jitter
 			return err
 		}
 		wait *= 5

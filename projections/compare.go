@@ -31,7 +31,7 @@ func (s *site) rest(ctx context.Context, at []uint64) ([]uint64, error) {
 				out[p] = where
 				break
 			}
-			if err := pause(ctx, beat/50); err != nil {
+			if err := Pause(ctx, beat/50); err != nil {
 				return nil, fmt.Errorf("%w: %s: %w", errNoMeeting, s.runner.Status()[p].Reason, err)
 			}
 		}
@@ -71,7 +71,7 @@ func (s *site) differences(ctx context.Context) ([]string, error) {
 		if !errors.Is(err, errNotClean) {
 			return detail, err
 		}
-		if pause(ctx, beat/4) != nil {
+		if Pause(ctx, beat/4) != nil {
 			return nil, fmt.Errorf("%w: %w", errNoMeeting, err)
 		}
 	}

@@ -101,7 +101,7 @@ func (p *partition) drive(ctx context.Context) error {
 		if len(p.parked) >= p.cfg.Limits.Parked {
 			p.endTurn()
 			p.report(PhaseStopped)
-			if err := pause(ctx, beat); err != nil {
+			if err := Pause(ctx, beat); err != nil {
 				return err
 			}
 			continue
@@ -194,18 +194,6 @@ func (p *partition) report(phase Phase) {
 	}
 	s.at = at
 	p.gauge.set(s)
-}
-
-// pause waits, and fails when ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // blameless tells errors that say nothing about the events.

@@ -60,7 +60,7 @@ func (p *Performer) Run(ctx context.Context) error {
 		if ctx.Err() == nil && !errors.Is(err, ErrHeld) {
 			p.cfg.Logger.WarnContext(ctx, "performer interrupted", "projection", p.cfg.Projection, "error", err)
 		}
-		if pause(ctx, standbyPause/2+rand.N(standbyPause/2)) != nil { //nolint:gosec // jitter
+		if Pause(ctx, standbyPause/2+rand.N(standbyPause/2)) != nil { //nolint:gosec // jitter
 			return nil //nolint:nilerr // ctx has ended, which is how Run ends
 		}
 	}

@@ -50,7 +50,7 @@ func traffic(t *testing.T, l *memoryLog) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := 0; pause(ctx, 2_000_000) == nil; i++ {
+		for i := 0; Pause(ctx, 2_000_000) == nil; i++ {
 			l.append(conversation("o", string(rune('a'+i%6))), tagged)
 		}
 	}()

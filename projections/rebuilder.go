@@ -45,7 +45,7 @@ func (b *Rebuilder) Run(ctx context.Context) error {
 				if ctx.Err() == nil && !errors.Is(err, ErrHeld) {
 					b.cfg.Logger.WarnContext(ctx, "rebuild interrupted", "projection", h.Name(), "error", err)
 				}
-				_ = pause(ctx, standbyPause) // the loop looks at ctx
+				_ = Pause(ctx, standbyPause) // the loop looks at ctx
 			}
 			return nil
 		})
@@ -73,7 +73,7 @@ func (b *Rebuilder) own(ctx context.Context, h Handler) (err error) {
 		if err := site.turn(ctx); err != nil {
 			return err
 		}
-		if err := pause(ctx, beat/2); err != nil {
+		if err := Pause(ctx, beat/2); err != nil {
 			return err
 		}
 	}

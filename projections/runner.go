@@ -154,7 +154,7 @@ func (r *Runner) own(ctx context.Context, id int) {
 			r.cfg.Logger.WarnContext(ctx, "partition interrupted", "projection", r.cfg.Name, "partition", id,
 				"error", err, "retry_in", delay)
 		}
-		if pause(ctx, delay) != nil {
+		if Pause(ctx, delay) != nil {
 			return
 		}
 	}
@@ -183,7 +183,7 @@ func (r *Runner) once(ctx context.Context, id int) (err error) {
 
 // watch notices partitions that have work and make no progress.
 func (r *Runner) watch(ctx context.Context) {
-	for pause(ctx, beat) == nil {
+	for Pause(ctx, beat) == nil {
 		for id, g := range r.gauges {
 			g.look(r.cfg.Log.HeadOf(id), time.Now())
 		}

@@ -152,7 +152,7 @@ func (p *partition) idle(ctx context.Context) error {
 	}
 	if p.held() {
 		p.gauge.rest(p.line, p.low.next-1)
-		return pause(ctx, min(longest, beat/20))
+		return Pause(ctx, min(longest, beat/20))
 	}
 	after := p.low.next - 1
 	if p.live != nil {

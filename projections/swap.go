@@ -23,7 +23,7 @@ func (s *site) swap(ctx context.Context) error {
 		if !errors.Is(err, errNotClean) {
 			break
 		}
-		if late := pause(meeting, beat/4); late != nil {
+		if late := Pause(meeting, beat/4); late != nil {
 			err = fmt.Errorf("%w: %w", errNoMeeting, err)
 			break
 		}

@@ -91,8 +91,8 @@ func describeRebuild(r search.RebuildProgress) string {
 		fmt.Fprintf(&b, "\nIt has slowed itself: %s.", r.Slowed)
 	}
 	if v := r.Verified; v != nil {
-		fmt.Fprintf(&b, "\nVerified %s: %d documents compared, %d folded from the log again, %d queries asked of both; %d differences.",
-			v.At.Format(time.RFC3339), v.Documents, v.Sampled, v.Queries, v.Found)
+		fmt.Fprintf(&b, "\nVerified %s: %d conversations and %d customers compared, %d folded from the log again, %d queries asked of both; %d differences.",
+			v.At.Format(time.RFC3339), v.Documents, v.Customers, v.Sampled, v.Queries, v.Found)
 		for _, d := range v.Differences {
 			fmt.Fprintf(&b, "\n  %s", d)
 		}

@@ -82,9 +82,8 @@ func (c *Client) ask(ctx context.Context, subject string, longest time.Duration,
 	}
 	answer, err := c.Conn.RequestMsgWithContext(bounded, msg)
 	for began := time.Now(); errors.Is(err, nats.ErrNoResponders) && time.Since(began) < successor; {
-		select {
-		case <-bounded.Done():
-		case <-time.After(successor / 20):
+		if projections.Pause(bounded, successor/20) != nil {
+			break
 		}
 		answer, err = c.Conn.RequestMsgWithContext(bounded, msg)
 	}

@@ -22,6 +22,9 @@ func Key(a events.Aggregate) string {
 // Key is where the document stands among those of its org.
 func (d *Document) Key() string { return Key(d.Aggregate()) }
 
+// IDAt is whose document stands at a place of an index, which ends with an id behind a '/'.
+func IDAt(place string) string { return place[strings.LastIndexByte(place, '/')+1:] }
+
 // Aggregate is whose document it is.
 func (d *Document) Aggregate() events.Aggregate {
 	return events.Aggregate{Org: d.Org, Kind: cmp.Or(d.Kind, events.KindConversation), ID: d.ID}

@@ -39,6 +39,9 @@ var (
 	ErrIncarnation = errors.New("the search index belongs to another log")
 )
 
+// ErrConfined is a bug, never an answer: a document of another org came back.
+var ErrConfined = errors.New("the index answered with another org's document")
+
 // History reads one aggregate's own events; the log does.
 type History interface {
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)

@@ -156,3 +156,15 @@ func Essence(list []Clause) (out []Clause, none bool) {
 	}
 	return out, none
 }
+
+// Nothing is the result of a query that cannot match.
+func (q Query) Nothing() Result {
+	var res Result
+	for _, f := range q.Facets {
+		if res.Facets == nil {
+			res.Facets = map[string]Facet{}
+		}
+		res.Facets[f] = Facet{Values: []FacetValue{}}
+	}
+	return res
+}

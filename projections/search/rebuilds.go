@@ -77,7 +77,8 @@ type RebuildProgress struct {
 // Verified is what a verification found.
 type Verified struct {
 	At          time.Time     `json:"at"`
-	Documents   uint64        `json:"documents"` // whose positions were compared
+	Documents   uint64        `json:"documents"` // conversations whose positions were compared
+	Customers   uint64        `json:"customers"` // and customers
 	Sampled     int           `json:"sampled"`   // that were folded from the log again
 	Queries     int           `json:"queries"`   // that were asked of both
 	Counts      []StatusCount `json:"counts"`    // of the new index

@@ -56,7 +56,8 @@ func (a *answers) rebuild(ctx context.Context, body []byte) (any, error) {
 	if a.job == nil {
 		return nil, fault.New(fault.Invalid, "rebuild_unsupported", "this engine keeps one index")
 	}
-	return a.job.Ask(ctx, r)
+	status, err := a.job.Ask(ctx, r)
+	return status, a.told(ctx, "rebuild of the search index", err)
 }
 
 func (a *answers) query(ctx context.Context, body []byte) (any, error) {
@@ -78,17 +79,22 @@ func (a *answers) query(ctx context.Context, body []byte) (any, error) {
 	}
 	asOf := a.asOf() // before the search: what is found is at least as new
 	answer, err := r.Find(ctx, a.engine, q)
-	if err != nil {
-		if _, refused := errors.AsType[*fault.Fault](err); refused {
-			return nil, err
-		}
-		if ctx.Err() == nil && !errors.Is(err, projections.ErrTransient) {
-			a.deps.Logger.ErrorContext(ctx, "search failed", "org", r.Org, "error", err)
-		}
-		return nil, a.away(fmt.Errorf("search: %w", err))
-	}
 	answer.AsOf = asOf
-	return answer, nil
+	return answer, a.told(ctx, "search", err)
+}
+
+// told makes of an error what callers are told; nil stays nil. What is nobody's but ours is logged.
+func (a *answers) told(ctx context.Context, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, refused := errors.AsType[*fault.Fault](err); refused {
+		return err
+	}
+	if ctx.Err() == nil && !errors.Is(err, projections.ErrTransient) {
+		a.deps.Logger.ErrorContext(ctx, "a request to the search engine failed", "what", what, "error", err)
+	}
+	return a.away(fmt.Errorf("%s: %w", what, err))
 }
 
 // away makes of an engine that is away what callers are told: that it is, how far the index is behind, and when to ask

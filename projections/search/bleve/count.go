@@ -8,19 +8,23 @@ import (
 	bsearch "github.com/blevesearch/bleve/v2/search"
 	"github.com/blevesearch/bleve/v2/search/query"
 
+	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
 // Count reads the stored documents of the org one by one: it is for accounts, not for every request.
 func (e *Engine) Count(ctx context.Context, c search.CountRequest) ([]search.Count, error) {
-	all := []query.Query{exactly(fieldOrg, c.Org), exactly(fieldKind, kindConversation)}
+	all := []query.Query{exactly(fieldScope, scope(c.Org, events.KindConversation))}
 	if c.Channel != "" {
 		all = append(all, exactly("channel", c.Channel))
 	}
 	t := search.NewTally(c)
-	err := e.each(ctx, query.NewConjunctionQuery(all), func(d *search.Document) error {
-		t.Add(d)
-		return nil
+	err := e.each(ctx, query.NewConjunctionQuery(all), func(k *kept) error {
+		d, err := k.whole()
+		if err == nil {
+			t.Add(d)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count: %w", err)
@@ -31,7 +35,7 @@ func (e *Engine) Count(ctx context.Context, c search.CountRequest) ([]search.Cou
 // Scan reads every stored document.
 func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error {
 	both := query.NewDisjunctionQuery([]query.Query{exactly(fieldKind, kindConversation), exactly(fieldKind, kindCustomer)})
-	err := e.each(ctx, both, func(d *search.Document) error {
+	err := e.each(ctx, both, func(d *kept) error {
 		return fn(search.Scanned{Kind: d.Aggregate().Kind, Org: d.Org, ID: d.ID, Status: d.Status, Position: d.Position})
 	})
 	if err != nil {
@@ -41,7 +45,7 @@ func (e *Engine) Scan(ctx context.Context, fn func(search.Scanned) error) error 
 }
 
 // each reads the stored documents that a query matches.
-func (e *Engine) each(ctx context.Context, q query.Query, fn func(*search.Document) error) (err error) {
+func (e *Engine) each(ctx context.Context, q query.Query, fn func(*kept) error) (err error) {
 	r, done, err := e.reader()
 	if err != nil {
 		return err
@@ -61,19 +65,9 @@ func (e *Engine) each(ctx context.Context, q query.Query, fn func(*search.Docume
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		id, err := r.ExternalID(match.IndexInternalID)
-		if err != nil {
-			return err
-		}
+		err = r.visit(match.IndexInternalID, fn)
 		sc.DocumentMatchPool.Put(match)
-		doc, err := stored(r, id)
 		if err != nil {
-			return err
-		}
-		if doc == nil {
-			continue
-		}
-		if err := fn(doc); err != nil {
 			return err
 		}
 	}

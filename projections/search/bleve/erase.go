@@ -9,6 +9,7 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 	index "github.com/blevesearch/bleve_index_api"
 
+	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
@@ -50,7 +51,7 @@ func (e *Engine) People(ctx context.Context) (search.People, error) {
 // forget takes the conversations of a customer out of the index.
 func (e *Engine) forget(ctx context.Context, batch *blevesearch.Batch, c search.Customer) error {
 	theirs := query.NewConjunctionQuery([]query.Query{
-		exactly(fieldKind, kindConversation), exactly(fieldOrg, c.Org), exactly("customer", c.ID),
+		exactly(fieldScope, scope(c.Org, events.KindConversation)), exactly("customer", c.ID),
 	})
 	count, err := e.index.DocCount()
 	if err != nil {

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	blevesearch "github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/document"
 	index "github.com/blevesearch/bleve_index_api"
 
@@ -23,7 +21,7 @@ import (
 // The fields of a document. Those that search.Fields names are written under their own names.
 const (
 	fieldKind    = "kind"    // conversation, the stub of one that is gone, or the mark of a customer who was erased or merged
-	fieldOrg     = "org"     // every query is confined by it
+	fieldScope   = "scope"   // org and kind in one: every query is confined by it
 	fieldSubject = "subject" // text
 	fieldText    = "text"    // text, one value per message
 	fieldNotes   = "notes"   // text, one value per note
@@ -69,6 +67,9 @@ func ofMark(place string) search.Customer {
 	return search.Customer{Org: org, ID: strings.TrimPrefix(id, "/")}
 }
 
+// scope is what one query may find.
+func scope(org string, kind events.Kind) string { return org + "/" + kindOf(kind) }
+
 func kindOf(kind events.Kind) string {
 	if kind == events.KindCustomer {
 		return kindCustomer
@@ -78,7 +79,7 @@ func kindOf(kind events.Kind) string {
 
 // encode prepares a document for a batch.
 func encode(d *search.Document) (*document.Document, error) {
-	source, err := json.Marshal(d)
+	source, err := pack(d)
 	if err != nil {
 		return nil, fmt.Errorf("encode document %s: %w", d.ID, err)
 	}
@@ -99,7 +100,7 @@ func encode(d *search.Document) (*document.Document, error) {
 		}
 	}
 	exact(fieldKind, kindOf(d.Kind))
-	exact(fieldOrg, d.Org)
+	exact(fieldScope, scope(d.Org, d.Kind))
 	for _, address := range d.Addresses() {
 		exact(fieldAddress, address)
 	}
@@ -150,36 +151,6 @@ func representable(t time.Time) time.Time {
 	return t
 }
 
-// stub stands where nothing may be found any more, so that who is late does not write there again.
-func stub(batch *blevesearch.Batch, g search.Gone) error {
-	source, err := json.Marshal(kept{Document: search.Document{ID: g.ID, Org: g.Org, Position: g.Position}, Gone: true})
-	if err != nil {
-		return fmt.Errorf("encode the stub of %s: %w", g.ID, err)
-	}
-	out := document.NewDocument(docID(g.Org, g.ID))
-	out.AddField(document.NewTextFieldCustom(fieldKind, nil, []byte(kindGone), exactOptions, nil))
-	out.AddField(document.NewTextFieldCustom(fieldSource, nil, source, sourceOptions, nil))
-	if err := batch.IndexAdvanced(out); err != nil {
-		return fmt.Errorf("add the stub of %s: %w", g.ID, err)
-	}
-	return nil
-}
-
-// kept is a stored document, or a stub.
-type kept struct {
-	search.Document
-	Gone bool `json:"gone,omitempty"`
-}
-
-func decode(source []byte) (*search.Document, error) {
-	var d kept
-	if err := json.Unmarshal(source, &d); err != nil {
-		return nil, fmt.Errorf("%w: a stored document does not decode: %w", search.ErrCorrupt, err)
-	}
-	d.Erased = d.Gone
-	return &d.Document, nil
-}
-
 // Fingerprint is of how this version cuts and lays out documents: when it changes, a rebuild is due. It is taken of what
 // becomes of a document that has everything, and so follows every change by itself.
 func Fingerprint() string {
@@ -210,25 +181,4 @@ func Fingerprint() string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-// stored reads a document by its place, or the stub that stands there, which is Erased; nil when there is neither.
-func stored(r index.IndexReader, id string) (*search.Document, error) {
-	doc, err := r.Document(id)
-	if err != nil {
-		return nil, fmt.Errorf("read document %s: %w", id, err)
-	}
-	if doc == nil {
-		return nil, nil //nolint:nilnil // nothing there is an answer, not a failure
-	}
-	var source []byte
-	doc.VisitFields(func(f index.Field) {
-		if f.Name() == fieldSource {
-			source = f.Value()
-		}
-	})
-	if source == nil {
-		return nil, nil //nolint:nilnil // a mark, not a conversation
-	}
-	return decode(source)
 }

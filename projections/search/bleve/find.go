@@ -5,37 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	blevesearch "github.com/blevesearch/bleve/v2"
 	"github.com/blevesearch/bleve/v2/numeric"
 	bsearch "github.com/blevesearch/bleve/v2/search"
+	"github.com/blevesearch/bleve/v2/search/collector"
+	"github.com/blevesearch/bleve/v2/search/facet"
 	"github.com/blevesearch/bleve/v2/search/query"
-	index "github.com/blevesearch/bleve_index_api"
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
-// errConfined is a bug, never an answer: a document of another org came back.
-var errConfined = errors.New("the index answered with another org's document")
-
-// reader is a snapshot of the index; done gives it back.
-func (e *Engine) reader() (r index.IndexReader, done func(), err error) {
-	inner, err := e.index.Advanced()
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the search index: %w", err)
-	}
-	if r, err = inner.Reader(); err != nil {
-		return nil, nil, fmt.Errorf("read the search index: %w", err)
-	}
-	return r, func() { _ = r.Close() }, nil
-}
-
-// Search finds in two steps: which conversations are on the page, and then, of those alone, what is in them and where
-// the words stand. Finding positions for every match would cost far more than the search.
+// Search finds in two steps, in one snapshot: which conversations are on the page, and then, of those alone, what is in them
+// and where the words stand. Finding positions for every match would cost far more than the search.
 func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, error) {
 	r, done, err := e.reader()
 	if err != nil {
@@ -44,25 +28,13 @@ func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, err
 	defer done()
 	c, err := compile(r, q)
 	if err != nil || c.none {
-		return nothing(q), err
+		return q.Nothing(), err
 	}
-	page, err := e.index.SearchInContext(ctx, request(q, c))
+	page, err := e.collect(ctx, r, q, c)
 	if err != nil {
 		return search.Result{}, interrupted(ctx, "search", err)
 	}
 	return e.describe(ctx, r, q, c, page)
-}
-
-// nothing is the result of what cannot match.
-func nothing(q search.Query) search.Result {
-	var res search.Result
-	for _, f := range q.Facets {
-		if res.Facets == nil {
-			res.Facets = map[string]search.Facet{}
-		}
-		res.Facets[f] = search.Facet{Values: []search.FacetValue{}}
-	}
-	return res
 }
 
 // interrupted tells a search that was out of time, which may be well again later, from one that failed.
@@ -73,68 +45,85 @@ func interrupted(ctx context.Context, what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// request asks for the page, and by relevance also for what was on those before, because it may stand anywhere by now.
-func request(q search.Query, c compiled) *blevesearch.SearchRequest {
+// collect goes through all matches, and keeps those of the page.
+func (e *Engine) collect(ctx context.Context, r *snapshot, q search.Query, c compiled) (page *collector.TopNCollector, err error) {
+	page, options := top(q, c)
+	found, err := c.root.Searcher(ctx, r, e.index.Mapping(), options)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, found.Close()) }()
+	if len(q.Facets) > 0 {
+		counts := bsearch.NewFacetsBuilder(r)
+		for _, f := range q.Facets {
+			counts.Add(f, facet.NewTermsFacetBuilder(f, search.MaxFacetValues))
+		}
+		page.SetFacetsBuilder(counts)
+	}
+	return page, page.Collect(ctx, found, r)
+}
+
+// top is which matches are on the page: by relevance also what was on those before, because it may stand anywhere by now. Among
+// matches of the same score the index's own order holds: to look at the id of each would cost as much as the search.
+func top(q search.Query, c compiled) (*collector.TopNCollector, bsearch.SearcherOptions) {
 	size := q.Limit
 	if q.After != nil {
 		size += q.After.Seen.Len()
 	}
-	req := blevesearch.NewSearchRequestOptions(c.root, size, 0, false)
 	if ranked(q, c) {
-		req.SortByCustom(bsearch.SortOrder{&bsearch.SortScore{Desc: true}, &bsearch.SortDocID{}})
-	} else {
-		req.Score = "none"
-		req.SortByCustom(bsearch.SortOrder{
-			&bsearch.SortField{
-				Field: fieldUpdated, Type: bsearch.SortFieldAsDate, Mode: bsearch.SortFieldDefault, Desc: q.Sort != search.SortOldest,
-			},
-			&bsearch.SortDocID{},
-		})
-		if q.After != nil {
-			req.SetSearchAfter([]string{representable(q.After.Updated).UTC().Format(time.RFC3339Nano), docID(q.Org, search.Key(events.Aggregate{Kind: q.Kind, ID: q.After.ID}))})
-		}
+		return collector.NewTopNCollector(size, 0, byScore()), bsearch.SearcherOptions{}
 	}
-	for _, f := range q.Facets {
-		req.AddFacet(f, blevesearch.NewFacetRequest(f, search.MaxFacetValues))
+	options := bsearch.SearcherOptions{Score: "none"}
+	order := bsearch.SortOrder{
+		&bsearch.SortField{Field: fieldUpdated, Type: bsearch.SortFieldAsDate, Mode: bsearch.SortFieldDefault, Desc: q.Sort != search.SortOldest},
+		&bsearch.SortDocID{},
 	}
-	return req
+	if q.After == nil {
+		return collector.NewTopNCollector(size, 0, order), options
+	}
+	return collector.NewTopNCollectorAfter(size, order, []string{
+		representable(q.After.Updated).UTC().Format(time.RFC3339Nano), docID(q.Org, search.Key(events.Aggregate{Kind: q.Kind, ID: q.After.ID})),
+	}), options
 }
+
+func byScore() bsearch.SortOrder { return bsearch.SortOrder{&bsearch.SortScore{Desc: true}} }
 
 func ranked(q search.Query, c compiled) bool {
 	return q.Sort == search.SortRelevance && len(c.words) > 0
 }
 
 // describe turns matches into hits.
-func (e *Engine) describe(ctx context.Context, r index.IndexReader, q search.Query, c compiled, page *blevesearch.SearchResult) (search.Result, error) {
+func (e *Engine) describe(ctx context.Context, r *snapshot, q search.Query, c compiled, page *collector.TopNCollector) (search.Result, error) {
 	result := search.Result{
-		Total: min(page.Total, search.TotalBound), AtLeast: page.Total > search.TotalBound,
-		Hits: make([]search.Hit, 0, q.Limit), Facets: facets(q, page.Facets),
+		Total: min(page.Total(), search.TotalBound), AtLeast: page.Total() > search.TotalBound,
+		Hits: make([]search.Hit, 0, q.Limit), Facets: facets(q, page.FacetResults()),
 	}
-	hits := page.Hits
+	hits := page.Results()
 	if q.After != nil && q.After.Seen.Len() > 0 {
 		hits = slices.DeleteFunc(hits, func(h *bsearch.DocumentMatch) bool {
-			return q.After.Seen.Has(idAt(h.ID))
+			return q.After.Seen.Has(search.IDAt(h.ID))
 		})
 	}
 	hits = hits[:min(len(hits), q.Limit)]
-	where, err := e.locate(ctx, c, hits)
+	where, err := e.locate(ctx, r, c, hits)
 	if err != nil {
 		return search.Result{}, err
 	}
-	for _, match := range hits {
-		doc, err := stored(r, match.ID)
-		switch {
-		case err != nil:
-			return search.Result{}, err
-		case doc == nil || doc.Erased:
-			continue // taken out a moment ago, or put in
-		case doc.Org != q.Org:
-			return search.Result{}, errConfined
-		}
-		result.Hits = append(result.Hits, search.Hit{
-			ConversationID: doc.ID, Score: match.Score, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated,
-			Highlights: highlights(doc, where[match.ID]), Name: doc.Name, Identities: doc.Identities,
+	for i, match := range hits {
+		err := r.visit(match.IndexInternalID, func(doc *kept) error {
+			if doc.Org != q.Org {
+				return search.ErrConfined
+			}
+			shown, err := highlights(doc, where[i])
+			result.Hits = append(result.Hits, search.Hit{
+				ConversationID: doc.ID, Score: match.Score, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated,
+				Highlights: shown, Name: doc.Name, Identities: doc.Identities,
+			})
+			return err
 		})
+		if err != nil {
+			return search.Result{}, err
+		}
 	}
 	if len(hits) == q.Limit {
 		if result.After, err = after(q, result.Hits, hits[len(hits)-1]); err != nil {
@@ -150,7 +139,7 @@ func after(q search.Query, told []search.Hit, last *bsearch.DocumentMatch) (*sea
 	if q.After != nil {
 		seen = q.After.Seen
 	}
-	a := &search.After{ID: idAt(last.ID), Seen: seen.With(told)}
+	a := &search.After{ID: search.IDAt(last.ID), Seen: seen.With(told)}
 	if q.Sort == search.SortRelevance {
 		return a, nil
 	}
@@ -161,9 +150,6 @@ func after(q search.Query, told []search.Hit, last *bsearch.DocumentMatch) (*sea
 	a.Updated = time.Unix(0, nanoseconds).UTC()
 	return a, nil
 }
-
-// idAt is whose document stands at a place.
-func idAt(place string) string { return place[strings.LastIndexByte(place, '/')+1:] }
 
 // facets are how many matches have which value.
 func facets(q search.Query, found bsearch.FacetResults) map[string]search.Facet {
@@ -184,26 +170,38 @@ func facets(q search.Query, found bsearch.FacetResults) map[string]search.Facet 
 }
 
 // locate finds where the words stand in the documents of a page.
-func (e *Engine) locate(ctx context.Context, c compiled, hits bsearch.DocumentMatchCollection) (map[string]bsearch.FieldTermLocationMap, error) {
+func (e *Engine) locate(ctx context.Context, r *snapshot, c compiled, hits bsearch.DocumentMatchCollection) (where []bsearch.FieldTermLocationMap, err error) {
+	where = make([]bsearch.FieldTermLocationMap, len(hits))
 	if len(c.words) == 0 || len(hits) == 0 {
-		return nil, nil
+		return where, nil
 	}
-	ids := make([]string, len(hits))
-	for i, h := range hits {
-		ids[i] = h.ID
-	}
-	slices.Sort(ids)
-	req := blevesearch.NewSearchRequestOptions(query.NewConjunctionQuery([]query.Query{
-		query.NewDocIDQuery(ids), query.NewDisjunctionQuery(c.words),
-	}), len(ids), 0, false)
-	req.IncludeLocations = true
-	res, err := e.index.SearchInContext(ctx, req)
+	words, err := query.NewDisjunctionQuery(c.words).Searcher(ctx, r, e.index.Mapping(), bsearch.SearcherOptions{IncludeTermVectors: true})
 	if err != nil {
 		return nil, interrupted(ctx, "find highlights", err)
 	}
-	where := make(map[string]bsearch.FieldTermLocationMap, len(res.Hits))
-	for _, h := range res.Hits {
-		where[h.ID] = h.Locations
+	defer func() { err = errors.Join(err, words.Close()) }()
+	order := make([]int, len(hits)) // in which the index has them
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return hits[a].IndexInternalID.Compare(hits[b].IndexInternalID) })
+	sc := &bsearch.SearchContext{DocumentMatchPool: bsearch.NewDocumentMatchPool(words.DocumentMatchPoolSize()+1, 0), IndexReader: r}
+	var at *bsearch.DocumentMatch
+	for _, i := range order {
+		wanted := hits[i].IndexInternalID
+		if at == nil || at.IndexInternalID.Compare(wanted) < 0 {
+			sc.DocumentMatchPool.Put(at)
+			if at, err = words.Advance(sc, wanted); err != nil {
+				return nil, interrupted(ctx, "find highlights", err)
+			}
+		}
+		if at == nil {
+			break
+		}
+		if at.IndexInternalID.Equals(wanted) {
+			at.Complete(nil)
+			where[i] = at.Locations
+		}
 	}
 	return where, nil
 }

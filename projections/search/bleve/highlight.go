@@ -12,7 +12,7 @@ import (
 
 // highlights says where the words stand. A document that changed between the two steps of a search can have places that
 // are no longer there; those are left out.
-func highlights(d *search.Document, where bsearch.FieldTermLocationMap) []search.Highlight {
+func highlights(d *kept, where bsearch.FieldTermLocationMap) ([]search.Highlight, error) {
 	type place struct {
 		field string
 		at    uint64
@@ -27,7 +27,11 @@ func highlights(d *search.Document, where bsearch.FieldTermLocationMap) []search
 					p.at = l.ArrayPositions[0]
 				}
 				if spots[p] == nil {
-					spots[p] = spot(d, field, p.at)
+					s, err := spot(d, field, p.at)
+					if err != nil {
+						return nil, err
+					}
+					spots[p] = s
 				}
 				if s := spots[p]; l.Start < l.End && l.End <= uint64(len(s.Text)) {
 					s.Spans = append(s.Spans, [2]int{int(l.Start), int(l.End)}) //nolint:gosec // within the text
@@ -44,20 +48,21 @@ func highlights(d *search.Document, where bsearch.FieldTermLocationMap) []search
 	for i, p := range order {
 		all[i] = *spots[p]
 	}
-	return search.Best(all)
+	return search.Best(all), nil
 }
 
 // spot is the text at a field and array position; empty when it is not there.
-func spot(d *search.Document, field string, at uint64) *search.Spot {
-	list, in := d.Messages, "message"
+func spot(d *kept, field string, at uint64) (*search.Spot, error) {
+	in := "message"
 	switch field {
 	case fieldSubject:
-		return &search.Spot{Highlight: search.Highlight{In: "subject"}, Text: d.Subject}
+		return &search.Spot{Highlight: search.Highlight{In: "subject"}, Text: d.Subject}, nil
 	case fieldNotes:
-		list, in = d.Notes, "note"
+		in = "note"
 	}
-	if at >= uint64(len(list)) {
-		return &search.Spot{}
+	m, err := d.message(field == fieldNotes, at)
+	if m == nil || err != nil {
+		return &search.Spot{}, err
 	}
-	return &search.Spot{Highlight: search.Highlight{In: in, MessageID: list[at].ID}, Text: list[at].Text}
+	return &search.Spot{Highlight: search.Highlight{In: in, MessageID: m.ID}, Text: m.Text}, nil
 }

@@ -43,6 +43,9 @@ var (
 	keyFlush       = []byte("tidemark/flush") // never has a value: a batch must hold something
 )
 
+// format is how documents are folded and laid out: an index of another one is not read.
+var format = fmt.Sprintf("%d.%d", search.Format, layout)
+
 // boltTimeout is how long to wait for the lock of the index's own file; ours is asked first and never waits.
 const boltTimeout = "500ms"
 
@@ -85,7 +88,7 @@ func create(path string, cfg Config) error {
 		return err
 	}
 	about := index.NewBatch()
-	about.SetInternal(keyFormat, []byte(strconv.Itoa(search.Format)))
+	about.SetInternal(keyFormat, []byte(format))
 	about.SetInternal(keyIncarnation, []byte(cfg.Incarnation))
 	about.SetInternal(keyPartitions, []byte(strconv.Itoa(cfg.Partitions)))
 	about.SetInternal(keyFingerprint, []byte(Fingerprint()))
@@ -120,12 +123,12 @@ func (e *Engine) check(context.Context) error {
 		}
 		about[string(key)] = string(v)
 	}
-	format, incarnation, partitions := about[string(keyFormat)], about[string(keyIncarnation)], about[string(keyPartitions)]
+	has, incarnation, partitions := about[string(keyFormat)], about[string(keyIncarnation)], about[string(keyPartitions)]
 	switch {
-	case format == "" || incarnation == "":
+	case has == "" || incarnation == "":
 		return e.rebuild(search.ErrCorrupt, "it does not say what it is")
-	case format != strconv.Itoa(search.Format):
-		return e.rebuild(search.ErrFormat, "format "+format+", this version writes "+strconv.Itoa(search.Format))
+	case has != format:
+		return e.rebuild(search.ErrFormat, "format "+has+", this version writes "+format)
 	case incarnation != e.cfg.Incarnation || partitions != strconv.Itoa(e.cfg.Partitions):
 		return e.rebuild(search.ErrIncarnation, "made from log "+incarnation+" with "+partitions+" partitions")
 	}
@@ -147,54 +150,51 @@ func exactly(field, value string) query.Query {
 }
 
 // Documents is the number of conversations in the index.
-func (e *Engine) Documents(ctx context.Context) (uint64, error) {
-	all := blevesearch.NewSearchRequestOptions(exactly(fieldKind, kindConversation), 0, 0, false)
-	all.Score = "none"
-	res, err := e.index.SearchInContext(ctx, all)
+func (e *Engine) Documents(ctx context.Context) (n uint64, err error) {
+	r, done, err := e.reader()
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	list, err := r.TermFieldReader(ctx, []byte(kindConversation), fieldKind, false, false, false)
 	if err != nil {
 		return 0, fmt.Errorf("count documents: %w", err)
 	}
-	return res.Total, nil
+	return list.Count(), list.Close()
 }
 
 // Have reads documents.
 func (e *Engine) Have(_ context.Context, list []events.Aggregate) (map[events.Aggregate]*search.Document, error) {
-	r, done, err := e.reader()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	out := make(map[events.Aggregate]*search.Document, len(list))
-	for _, a := range list {
-		doc, err := stored(r, docID(a.Org, search.Key(a)))
-		if err != nil {
-			return nil, err
+	return out, e.read(list, func(a events.Aggregate, k *kept) (err error) {
+		if !k.Erased {
+			out[a], err = k.whole()
 		}
-		if doc != nil && !doc.Erased {
-			out[a] = doc
-		}
-	}
-	return out, nil
+		return err
+	})
 }
 
 // Places reads how far documents and stubs are.
 func (e *Engine) Places(_ context.Context, list []events.Aggregate) (map[events.Aggregate]search.Place, error) {
+	out := make(map[events.Aggregate]search.Place, len(list))
+	return out, e.read(list, func(a events.Aggregate, k *kept) error {
+		out[a] = search.Place{Position: k.Position, Gone: k.Erased}
+		return nil
+	})
+}
+
+func (e *Engine) read(list []events.Aggregate, fn func(events.Aggregate, *kept) error) error {
 	r, done, err := e.reader()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer done()
-	out := make(map[events.Aggregate]search.Place, len(list))
-	for _, a := range list {
-		doc, err := stored(r, docID(a.Org, search.Key(a)))
-		if err != nil {
-			return nil, err
-		}
-		if doc != nil {
-			out[a] = search.Place{Position: doc.Position, Gone: doc.Erased}
-		}
+	places, of := make([]string, len(list)), make(map[string]events.Aggregate, len(list))
+	for i, a := range list {
+		places[i] = docID(a.Org, search.Key(a))
+		of[places[i]] = a
 	}
-	return out, nil
+	return r.read(places, func(place string, k *kept) error { return fn(of[place], k) })
 }
 
 // Refresh has nothing to do: what is written is found.

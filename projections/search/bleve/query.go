@@ -32,14 +32,14 @@ type compiler struct {
 }
 
 // compile builds the query. Org and kind stand in the outermost conjunction, beside everything that a caller wrote,
-// and each exclusion is "of this org, but not": whatever a part comes down to, it cannot widen the whole.
+// and each exclusion is "of this scope, but not": whatever a part comes down to, it cannot widen the whole.
 func compile(r index.IndexReader, q search.Query) (compiled, error) {
 	clauses, none := search.Essence(q.Clauses)
 	if none {
 		return compiled{none: true}, nil
 	}
 	c := compiler{q: q, reader: r}
-	all := []blevesearch.Query{exactly(fieldOrg, q.Org), exactly(fieldKind, kindOf(q.Kind))}
+	all := []blevesearch.Query{exactly(fieldScope, scope(q.Org, q.Kind))}
 	if q.Status != "" {
 		all = append(all, exactly("status", q.Status))
 	}
@@ -62,7 +62,7 @@ func (c *compiler) list(clauses []search.Clause, wanted bool) ([]blevesearch.Que
 			return nil, err
 		}
 		if clause.Not {
-			without := blevesearch.NewBooleanQuery([]blevesearch.Query{exactly(fieldOrg, c.q.Org)}, nil, []blevesearch.Query{part})
+			without := blevesearch.NewBooleanQuery([]blevesearch.Query{exactly(fieldScope, scope(c.q.Org, c.q.Kind))}, nil, []blevesearch.Query{part})
 			without.SetBoost(0)
 			part = without
 		}
@@ -158,7 +158,9 @@ func updated(from, to time.Time, inclusive bool) blevesearch.Query {
 		return blevesearch.NewMatchNoneQuery()
 	}
 	if from.IsZero() && to.IsZero() {
-		return exactly(fieldKind, kindConversation)
+		all := blevesearch.NewMatchAllQuery()
+		all.SetBoost(0)
+		return all
 	}
 	start := true
 	q := blevesearch.NewDateRangeInclusiveQuery(from, to, &start, &inclusive)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	blevesearch "github.com/blevesearch/bleve/v2"
-	bsearch "github.com/blevesearch/bleve/v2/search"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
@@ -62,23 +61,21 @@ func (r *Raw) Prepare(docs []*search.Document) (write func(context.Context) erro
 	return func(context.Context) error { return r.index.Batch(batch) }, nil
 }
 
-// Find asks for the first page of a ranked query as the engine does, and reads nothing of what is found but places.
+// Find asks for the first page of a ranked query by the library's own search, with what is kept of each hit, as other engines
+// answer. Nothing of that is decoded.
 func (r *Raw) Find(ctx context.Context, q search.Query) (total uint64, ids []string, err error) {
-	inner, err := r.index.Advanced()
+	reader, done, err := (&Engine{index: r.index}).reader()
 	if err != nil {
-		return 0, nil, fmt.Errorf("open the index: %w", err)
+		return 0, nil, err
 	}
-	reader, err := inner.Reader()
-	if err != nil {
-		return 0, nil, fmt.Errorf("read the index: %w", err)
-	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
+	defer done()
 	c, err := compile(reader, q)
 	if err != nil {
 		return 0, nil, err
 	}
 	req := blevesearch.NewSearchRequestOptions(c.root, q.Limit, 0, false)
-	req.SortByCustom(bsearch.SortOrder{&bsearch.SortScore{Desc: true}, &bsearch.SortDocID{}})
+	req.SortByCustom(byScore())
+	req.Fields = []string{fieldSource}
 	page, err := r.index.SearchInContext(ctx, req)
 	if err != nil {
 		return 0, nil, fmt.Errorf("search: %w", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -81,26 +82,30 @@ func (e *Engine) newer(plan search.Plan) (search.Plan, error) {
 		return plan, err
 	}
 	defer done()
-	out := search.Plan{Marks: plan.Marks, Forget: plan.Forget, People: plan.People}
+	places := make([]string, 0, len(plan.Put)+len(plan.Gone))
 	for _, d := range plan.Put {
-		have, err := stored(r, docID(d.Org, d.Key()))
-		if err != nil {
-			return plan, err
-		}
-		if have == nil || have.Position < d.Position {
-			out.Put = append(out.Put, d)
-		}
+		places = append(places, docID(d.Org, d.Key()))
 	}
 	for _, g := range plan.Gone {
-		have, err := stored(r, docID(g.Org, g.ID))
-		if err != nil {
-			return plan, err
-		}
-		if have == nil || have.Position <= g.Position {
-			out.Gone = append(out.Gone, g)
-		}
+		places = append(places, docID(g.Org, g.ID))
 	}
-	return out, nil
+	have := map[string]uint64{}
+	err = r.read(places, func(place string, k *kept) error {
+		have[place] = k.Position
+		return nil
+	})
+	if err != nil || len(have) == 0 {
+		return plan, err
+	}
+	plan.Put = slices.DeleteFunc(slices.Clone(plan.Put), func(d *search.Document) bool {
+		at, is := have[docID(d.Org, d.Key())]
+		return is && at >= d.Position
+	})
+	plan.Gone = slices.DeleteFunc(slices.Clone(plan.Gone), func(g search.Gone) bool {
+		at, is := have[docID(g.Org, g.ID)]
+		return is && at > g.Position
+	})
+	return plan, nil
 }
 
 // fill puts a plan into a batch.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	fast "github.com/go-json-experiment/json"
 	es "github.com/olivere/elastic/v7"
 
 	"github.com/tidemark-desk/tidemark/events"
@@ -147,18 +148,35 @@ func (e *Engine) Have(ctx context.Context, list []events.Aggregate) (map[events.
 	return out, nil
 }
 
-// decode is the conversation in a source; nil when it has none.
-func decode(source json.RawMessage) (*search.Document, error) {
-	var d document
-	if err := json.Unmarshal(source, &d); err != nil {
-		return nil, fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
+// source is what is read of a document: the conversation in it.
+type source struct {
+	Kind string           `json:"kind"`
+	Kept *search.Document `json:"kept"`
+}
+
+func (s *source) read(raw json.RawMessage) error {
+	if err := fast.Unmarshal(raw, s); err != nil {
+		return fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
 	}
-	if d.Kind != kindConversation && d.Kind != kindCustomer {
+	return nil
+}
+
+// document is the conversation; nil when there is none, as in a stub.
+func (s *source) document() (*search.Document, error) {
+	if s.Kind != kindConversation && s.Kind != kindCustomer {
 		return nil, nil //nolint:nilnil // a stub is the absence of a document
 	}
-	var doc search.Document
-	if err := json.Unmarshal(d.Kept, &doc); err != nil {
-		return nil, fmt.Errorf("%w: a document does not decode: %w", search.ErrCorrupt, err)
+	if s.Kept == nil {
+		return nil, fmt.Errorf("%w: a document is empty", search.ErrCorrupt)
 	}
-	return &doc, nil
+	return s.Kept, nil
+}
+
+// decode is the conversation in a source; nil when it has none.
+func decode(raw json.RawMessage) (*search.Document, error) {
+	var s source
+	if err := s.read(raw); err != nil {
+		return nil, err
+	}
+	return s.document()
 }

@@ -6,37 +6,47 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	fast "github.com/go-json-experiment/json"
 	es "github.com/olivere/elastic/v7"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
-// errConfined is a bug, never an answer: a document of another org came back.
-var errConfined = errors.New("the index answered with another org's document")
-
 // Search finds conversations.
 func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, error) {
 	c := compile(q)
 	if c.none {
-		return nothing(q), nil
+		return q.Nothing(), nil
 	}
 	again := q.After != nil && q.After.Seen.Len() > 0
-	from := source(q, c)
+	from := page(q, c)
 	if until, ok := ctx.Deadline(); ok {
 		from = from.TimeoutInMillis(int(max(1, time.Until(until).Milliseconds())))
 	}
 	if again {
 		from = from.Size(q.Limit + q.After.Seen.Len()).FetchSource(false)
 	}
-	res, err := e.client.Search(e.index).SearchSource(from).AllowPartialSearchResults(false).Do(ctx)
+	body, err := from.Source()
+	if err != nil {
+		return search.Result{}, fmt.Errorf("encode a query: %w", err)
+	}
+	got, err := e.client.PerformRequest(ctx, es.PerformRequestOptions{
+		Method: http.MethodPost, Path: "/" + url.PathEscape(e.index) + "/_search", Body: body,
+		Params: url.Values{"allow_partial_search_results": {"false"}},
+	})
 	if err != nil {
 		return search.Result{}, e.refused(err)
 	}
-	if err := whole(res); err != nil {
+	res := &answer{}
+	if err := fast.Unmarshal(got.Body, res); err != nil {
+		return search.Result{}, e.away("search", err)
+	}
+	if err := res.whole(); err != nil {
 		return search.Result{}, e.away("search", err)
 	}
 	if again {
@@ -47,9 +57,9 @@ func (e *Engine) Search(ctx context.Context, q search.Query) (search.Result, err
 	return describe(q, res)
 }
 
-// source is the body of a request for one page. Documents come as they are kept: an engine that has to pick parts of them needs
+// page is the body of a request for one page. Documents come as they are kept: an engine that has to pick parts of them needs
 // about twice as long.
-func source(q search.Query, c compiled) *es.SearchSource {
+func page(q search.Query, c compiled) *es.SearchSource {
 	find := order(es.NewSearchSource().Query(c.root).Size(q.Limit).TrackTotalHits(search.TotalBound).FetchSource(true), q, c)
 	for _, f := range q.Facets {
 		find = find.Aggregation(f, es.NewTermsAggregation().Field(f).Size(search.MaxFacetValues)).
@@ -76,29 +86,42 @@ func ranked(q search.Query, c compiled) bool { return q.Sort == search.SortRelev
 // noneOf is added to the name of a facet: the matches without a value.
 const noneOf = "/none"
 
-// nothing is the result of what cannot match.
-func nothing(q search.Query) search.Result {
-	var res search.Result
-	for _, f := range q.Facets {
-		if res.Facets == nil {
-			res.Facets = map[string]search.Facet{}
-		}
-		res.Facets[f] = search.Facet{Values: []search.FacetValue{}}
-	}
-	return res
+// answer is what the engine says of a search. Documents are decoded with it, once.
+type answer struct {
+	TimedOut        bool `json:"timed_out"`
+	TerminatedEarly bool `json:"terminated_early"`
+	Shards          *struct {
+		Total      int `json:"total"`
+		Successful int `json:"successful"`
+		Failed     int `json:"failed"`
+	} `json:"_shards"`
+	Hits *struct {
+		Total struct {
+			Value    uint64 `json:"value"`
+			Relation string `json:"relation"`
+		} `json:"total"`
+		Hits []*match `json:"hits"`
+	} `json:"hits"`
+	Aggregations es.Aggregations `json:"aggregations"`
+}
+
+type match struct {
+	At     string  `json:"_id"`
+	Score  float64 `json:"_score"`
+	Source *source `json:"_source"`
 }
 
 // errPartial is an answer from a part of the index, which is none.
 var errPartial = errors.New("the engine has searched a part of the index only")
 
 // whole tells whether all of the index was searched to the end.
-func whole(res *es.SearchResult) error {
+func (a *answer) whole() error {
 	switch {
-	case res.TimedOut, res.TerminatedEarly:
+	case a.TimedOut, a.TerminatedEarly:
 		return fmt.Errorf("%w: it ran out of time", errPartial)
-	case res.Shards == nil || res.Shards.Failed > 0 || res.Shards.Successful < res.Shards.Total:
+	case a.Shards == nil || a.Shards.Failed > 0 || a.Shards.Successful < a.Shards.Total:
 		return fmt.Errorf("%w: shards failed", errPartial)
-	case res.Hits == nil:
+	case a.Hits == nil:
 		return errPartial
 	}
 	return nil
@@ -119,9 +142,9 @@ func (e *Engine) refused(err error) error {
 }
 
 // load leaves of the matches those that were not told yet, and reads what is in them.
-func (e *Engine) load(ctx context.Context, q search.Query, res *es.SearchResult) error {
-	page := slices.DeleteFunc(res.Hits.Hits, func(h *es.SearchHit) bool {
-		return q.After.Seen.Has(idAt(h.Id))
+func (e *Engine) load(ctx context.Context, q search.Query, res *answer) error {
+	page := slices.DeleteFunc(res.Hits.Hits, func(h *match) bool {
+		return q.After.Seen.Has(search.IDAt(h.At))
 	})
 	page = page[:min(len(page), q.Limit)]
 	res.Hits.Hits = page
@@ -130,7 +153,7 @@ func (e *Engine) load(ctx context.Context, q search.Query, res *es.SearchResult)
 	}
 	get := e.client.MultiGet()
 	for _, h := range page {
-		get.Add(es.NewMultiGetItem().Index(e.index).Id(h.Id))
+		get.Add(es.NewMultiGetItem().Index(e.index).Id(h.At))
 	}
 	got, err := get.Do(ctx)
 	if err != nil {
@@ -143,38 +166,40 @@ func (e *Engine) load(ctx context.Context, q search.Query, res *es.SearchResult)
 		if d.Error != nil {
 			return e.away("read "+d.Id, &es.Error{Details: d.Error})
 		}
-		page[i].Source = d.Source
+		if !d.Found {
+			continue
+		}
+		page[i].Source = &source{}
+		if err := page[i].Source.read(d.Source); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // describe turns matches into hits.
-func describe(q search.Query, res *es.SearchResult) (search.Result, error) {
-	result := search.Result{Total: uint64(max(res.TotalHits(), 0)), Hits: make([]search.Hit, 0, len(res.Hits.Hits))}
-	if t := res.Hits.TotalHits; t != nil && (t.Relation == "gte" || result.Total > search.TotalBound) {
+func describe(q search.Query, res *answer) (search.Result, error) {
+	result := search.Result{Total: res.Hits.Total.Value, Hits: make([]search.Hit, 0, len(res.Hits.Hits))}
+	if res.Hits.Total.Relation == "gte" || result.Total > search.TotalBound {
 		result.Total, result.AtLeast = search.TotalBound, true
 	}
-	for _, match := range res.Hits.Hits {
-		if len(match.Source) == 0 {
+	for _, m := range res.Hits.Hits {
+		if m.Source == nil {
 			continue // removed a moment ago
 		}
-		doc, err := decode(match.Source)
+		doc, err := m.Source.document()
 		switch {
 		case err != nil:
 			return search.Result{}, err
 		case doc == nil:
 			continue // it became a stub a moment ago
 		case doc.Org != q.Org:
-			return search.Result{}, errConfined
+			return search.Result{}, search.ErrConfined
 		}
-		hit := search.Hit{
-			ConversationID: doc.ID, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated, Highlights: q.Highlights(doc),
-			Name: doc.Name, Identities: doc.Identities,
-		}
-		if match.Score != nil {
-			hit.Score = *match.Score
-		}
-		result.Hits = append(result.Hits, hit)
+		result.Hits = append(result.Hits, search.Hit{
+			ConversationID: doc.ID, Score: m.Score, Subject: doc.Subject, Status: doc.Status, Updated: doc.Updated,
+			Highlights: q.Highlights(doc), Name: doc.Name, Identities: doc.Identities,
+		})
 	}
 	if n := len(res.Hits.Hits); n == q.Limit {
 		var err error
@@ -188,28 +213,24 @@ func describe(q search.Query, res *es.SearchResult) (search.Result, error) {
 }
 
 // after is where the next page begins: behind the last match as the engine found it, whatever became of it since.
-func after(q search.Query, told []search.Hit, last *es.SearchHit) (*search.After, error) {
+func after(q search.Query, told []search.Hit, last *match) (*search.After, error) {
 	var seen search.Seen
 	if q.After != nil {
 		seen = q.After.Seen
 	}
-	a := &search.After{ID: idAt(last.Id), Seen: seen.With(told)}
+	a := &search.After{ID: search.IDAt(last.At), Seen: seen.With(told)}
 	if q.Sort == search.SortRelevance {
 		return a, nil
 	}
-	doc, err := decode(last.Source)
-	if err != nil || doc == nil {
-		return nil, fmt.Errorf("read when %s was changed: %w", last.Id, errors.Join(err, errPartial))
+	if last.Source == nil || last.Source.Kept == nil {
+		return nil, fmt.Errorf("read when %s was changed: %w", last.At, errPartial)
 	}
-	a.Updated = representable(doc.Updated)
+	a.Updated = representable(last.Source.Kept.Updated)
 	return a, nil
 }
 
-// idAt is whose document stands at a place.
-func idAt(place string) string { return place[strings.LastIndexByte(place, '/')+1:] }
-
 // facets are how many matches have which value.
-func facets(q search.Query, res *es.SearchResult) (map[string]search.Facet, error) {
+func facets(q search.Query, res *answer) (map[string]search.Facet, error) {
 	if len(q.Facets) == 0 {
 		return nil, nil
 	}

@@ -3,12 +3,12 @@ package elastic
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
+	fast "github.com/go-json-experiment/json"
 	es "github.com/olivere/elastic/v7"
 
 	"github.com/tidemark-desk/tidemark/projections/search"
@@ -76,7 +76,7 @@ func (r *Raw) Prepare(docs []*search.Document) (write func(context.Context) erro
 
 // Find asks for the first page of a ranked query as the engine does, and reads nothing of what is found but ids.
 func (r *Raw) Find(ctx context.Context, q search.Query) (total uint64, ids []string, err error) {
-	body, err := source(q, compile(q)).Source()
+	body, err := page(q, compile(q)).Source()
 	if err != nil {
 		return 0, nil, fmt.Errorf("encode a query: %w", err)
 	}
@@ -94,7 +94,7 @@ func (r *Raw) Find(ctx context.Context, q search.Query) (total uint64, ids []str
 			} `json:"hits"`
 		} `json:"hits"`
 	}
-	if err := json.Unmarshal(res.Body, &answer); err != nil {
+	if err := fast.Unmarshal(res.Body, &answer); err != nil {
 		return 0, nil, away("search", err)
 	}
 	for _, hit := range answer.Hits.Hits {

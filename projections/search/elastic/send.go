@@ -152,7 +152,7 @@ func (s *sender) persist(ctx context.Context, path string, items []item) (refuse
 			continue
 		}
 		s.metrics.again(busy.reason)
-		if try++; !busy.soon || try == tries || pause(ctx, wait.NextBackOff()) != nil {
+		if try++; !busy.soon || try == tries || projections.Pause(ctx, wait.NextBackOff()) != nil {
 			return refused, fmt.Errorf("write documents: %w", busy)
 		}
 		items = slices.Concat(again, rest)
@@ -271,16 +271,4 @@ func reasonOf(r *es.BulkResponseItem) (reason string, soon bool) {
 		return reasonAway, true
 	}
 	return reasonOther, false
-}
-
-// pause waits, and fails when ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

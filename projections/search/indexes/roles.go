@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 
 	"github.com/tidemark-desk/tidemark/internal/fault"
@@ -78,31 +77,44 @@ func (s *Set) copyProgress(ctx context.Context, to *member) error {
 
 // stateOf is how far the serving index is. The caller holds changing, for writing unless the partition is open.
 func (s *Set) stateOf(ctx context.Context, partition int) (projections.State, error) {
-	s.mu.Lock()
-	held := s.held[partition]
-	s.mu.Unlock()
-	if held != nil {
-		held.mu.Lock()
-		defer held.mu.Unlock()
-		if held.loaded {
-			return held.state, nil
-		}
+	if state, known := s.known(partition); known {
+		return state, nil
 	}
 	return s.members[search.RoleServing].State(ctx, partition)
 }
 
-// States are how far the serving index is, by partition.
+// known is how far the serving index is, if its partition is open.
+func (s *Set) known(partition int) (projections.State, bool) {
+	s.mu.Lock()
+	held := s.held[partition]
+	s.mu.Unlock()
+	if held == nil {
+		return projections.State{}, false
+	}
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	return held.state, held.loaded
+}
+
+// States are how far the serving index is, by partition. They are never changed.
 func (s *Set) States(ctx context.Context) ([]projections.State, error) {
+	out := make([]projections.State, s.partitions)
+	all := true
+	for partition := range out {
+		var known bool
+		out[partition], known = s.known(partition)
+		all = all && known
+	}
+	if all { // nobody has to wait
+		return out, nil
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	out := make([]projections.State, s.partitions)
 	for partition := range out {
-		state, err := s.stateOf(ctx, partition)
-		if err != nil {
+		var err error
+		if out[partition], err = s.stateOf(ctx, partition); err != nil {
 			return nil, err
 		}
-		state.Parked = maps.Clone(state.Parked)
-		out[partition] = state
 	}
 	return out, nil
 }

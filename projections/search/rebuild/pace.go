@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	smallest   = 8    // documents of one portion
-	largest    = 1024 //
-	behindMost = 1.0  // seconds that live work may be behind, and twice the interval of refreshes, before the rebuild slows itself
+	smallest   = 8 // documents of one portion
+	largest    = 192
+	behindMost = 1.0 // seconds that live work may be behind, and twice the interval of refreshes, before the rebuild slows itself
 	restMost   = 2 * time.Second
 	restTimes  = 4 // at most so many times as long as the work was
 )
@@ -27,7 +27,7 @@ type pacer struct {
 	lag   func() float64
 	most  float64 // seconds of lag
 
-	mu      *sync.Mutex
+	mu      sync.Mutex
 	limiter *rate.Limiter // nil: no limit
 	changed chan struct{} // closed when another limit is set
 	portion int
@@ -35,8 +35,8 @@ type pacer struct {
 	why     string
 }
 
-func newPacer(turns *projections.Pace, lag func() float64, refresh time.Duration) pacer {
-	return pacer{turns: turns, lag: lag, most: behindMost + 2*refresh.Seconds(), mu: &sync.Mutex{}, changed: make(chan struct{}), portion: 64}
+func newPacer(turns *projections.Pace, lag func() float64, refresh time.Duration) *pacer {
+	return &pacer{turns: turns, lag: lag, most: behindMost + 2*refresh.Seconds(), changed: make(chan struct{}), portion: 64}
 }
 
 // limit sets how many documents a second are allowed; zero: any number.
@@ -60,38 +60,31 @@ func (p *pacer) slowed() string {
 	return p.why
 }
 
-func (j *Job) turn(ctx context.Context) (target time.Duration, end func(), err error) {
-	return j.pace.turns.Turn(ctx, projections.Index, 0)
+func (p *pacer) turn(ctx context.Context) (target time.Duration, end func(), err error) {
+	return p.turns.Turn(ctx, projections.Index, 0)
 }
 
-func (j *Job) size() int {
-	j.pace.mu.Lock()
-	defer j.pace.mu.Unlock()
-	return j.pace.portion
-}
-
-func (j *Job) timed(fn func() error) (time.Duration, error) {
-	began := time.Now()
-	err := fn()
-	return time.Since(began), err
+// size is how many documents the next portion may have.
+func (p *pacer) size() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.portion
 }
 
 // adapt makes the next portion fit the time of a turn.
-func (j *Job) adapt(n int, took, target time.Duration) {
-	p := &j.pace
+func (p *pacer) adapt(n int, took, target time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case took > target:
-		p.portion = max(smallest, p.portion/2)
+		p.portion = max(smallest, min(p.portion, n/2)) // of those who write at a time, each halves it once
 	case took < target/2 && n >= p.portion:
 		p.portion = min(largest, 2*p.portion)
 	}
 }
 
 // rest waits after a portion for as long as live work and operators want.
-func (j *Job) rest(ctx context.Context, n int, took time.Duration) error {
-	p := &j.pace
+func (p *pacer) rest(ctx context.Context, n int, took time.Duration) error {
 	behind := p.lag()
 	p.mu.Lock()
 	limiter, changed := p.limiter, p.changed
@@ -116,8 +109,5 @@ func (j *Job) rest(ctx context.Context, n int, took time.Duration) error {
 			return ctx.Err()
 		}
 	}
-	if resting > 0 && !sleep(ctx, resting) {
-		return ctx.Err()
-	}
-	return nil
+	return projections.Pause(ctx, resting)
 }

@@ -53,7 +53,7 @@ type Job struct {
 	logger  *slog.Logger
 	cfg     Config
 	workers int
-	pace    pacer
+	pace    *pacer
 
 	ready chan struct{} // closed once it is known what was begun
 	asked chan struct{} // signalled when there is something to do
@@ -111,8 +111,8 @@ func (j *Job) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // it was told to end
 		case errors.Is(err, projections.ErrTransient):
 			j.logger.WarnContext(ctx, "a rebuild of the search index waits for the engine", "error", err)
-			if !sleep(ctx, pause.NextBackOff()) {
-				return nil
+			if projections.Pause(ctx, pause.NextBackOff()) != nil {
+				return nil //nolint:nilerr // it was told to end
 			}
 			continue
 		case err != nil && !errors.Is(err, context.Canceled):
@@ -127,17 +127,6 @@ func (j *Job) Run(ctx context.Context) error {
 			return nil
 		case <-j.asked:
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

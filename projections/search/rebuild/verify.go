@@ -36,28 +36,38 @@ func (f findings) add(format string, args ...any) {
 // compare holds the new index against the one that serves, document by document, a sample of it against the log, and what
 // searches find in both. While it looks, the live indexer goes on; what seems to differ is looked at again while it does not.
 func (j *Job) compare(ctx context.Context, sample int) (*search.Verified, error) {
-	f := findings{&search.Verified{At: time.Now().UTC()}}
+	f := findings{&search.Verified{At: time.Now().UTC(), Counts: []search.StatusCount{}}}
 	doubts, err := j.doubts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	picked, counts, err := j.survey(ctx, sample)
+	picked, err := j.survey(ctx, f, sample)
 	if err != nil {
 		return nil, err
 	}
-	f.Counts = counts
 	same, err := j.same(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range counts {
-		f.Documents += c.Count
+	asked, wrong, err := j.golden(ctx, picked, same)
+	if err != nil {
+		return nil, err
 	}
+	f.Queries = asked
 	err = j.set.Still(ctx, search.RoleBuilding, func(serving, built search.Index) error {
 		if err := settle(ctx, f, doubts, serving, built); err != nil {
 			return err
 		}
-		return golden(ctx, f, picked, same, serving, built)
+		for _, q := range wrong {
+			what, err := q.ask(ctx, same, serving, built)
+			if err != nil {
+				return err
+			}
+			if what != "" {
+				f.add("%s", what)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -160,38 +170,45 @@ func settle(ctx context.Context, f findings, doubts []events.Aggregate, serving,
 	return nil
 }
 
-// survey counts the documents of the new index, and picks some at random.
-func (j *Job) survey(ctx context.Context, sample int) ([]events.Aggregate, []search.StatusCount, error) {
+// survey counts the documents of the new index, and picks some at random, in the order of the log: reading here and there in it
+// would have the server hold far more of it in memory.
+func (j *Job) survey(ctx context.Context, f findings, sample int) ([]events.Aggregate, error) {
 	type group struct{ org, status string }
 	counts := map[group]uint64{}
-	var picked []events.Aggregate
+	var picked []search.Scanned
 	seen := 0
 	err := j.set.With(search.RoleBuilding, func(i search.Index) error {
 		return i.Scan(ctx, func(s search.Scanned) error {
-			a := s.Aggregate()
-			if a.Kind == events.KindConversation {
+			if s.Aggregate().Kind == events.KindConversation {
+				f.Documents++
 				counts[group{s.Org, s.Status}]++
+			} else {
+				f.Customers++
 			}
 			seen++
 			if len(picked) < sample {
-				picked = append(picked, a)
+				picked = append(picked, s)
 			} else if n := rand.IntN(seen); n < sample { //nolint:gosec // a sample
-				picked[n] = a
+				picked[n] = s
 			}
 			return nil
 		})
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	list := make([]search.StatusCount, 0, len(counts))
 	for g, n := range counts {
-		list = append(list, search.StatusCount{Org: g.org, Status: g.status, Count: n})
+		f.Counts = append(f.Counts, search.StatusCount{Org: g.org, Status: g.status, Count: n})
 	}
-	slices.SortFunc(list, func(a, b search.StatusCount) int {
+	slices.SortFunc(f.Counts, func(a, b search.StatusCount) int {
 		return cmp.Or(strings.Compare(a.Org, b.Org), strings.Compare(a.Status, b.Status))
 	})
-	return picked, list, nil
+	slices.SortFunc(picked, func(a, b search.Scanned) int { return cmp.Compare(a.Position, b.Position) })
+	out := make([]events.Aggregate, len(picked))
+	for i, s := range picked {
+		out[i] = s.Aggregate()
+	}
+	return out, nil
 }
 
 // refold folds the sample from the log, up to where the index has it, and compares field by field.
@@ -260,49 +277,70 @@ func different(a, b *search.Document) []string {
 	return names
 }
 
-// golden asks both indexes for conversations of the sample by what was said in them. Each must be found in the new one, and
-// in both there must be as many, if both are made by the same rules.
-func golden(ctx context.Context, f findings, picked []events.Aggregate, same bool, serving, built search.Index) error {
-	for _, a := range picked {
-		if f.Queries == goldenMost {
+// question is some words that were said in a conversation, with its customer.
+type question struct {
+	of             events.Aggregate
+	text, customer string
+}
+
+// golden asks both indexes for conversations of the sample by what was said in them, while live work goes on. Those that are
+// answered wrong may be new, and are to be asked again while it does not.
+func (j *Job) golden(ctx context.Context, picked []events.Aggregate, same bool) (asked int, wrong []question, err error) {
+	err = j.set.With(search.RoleServing, func(serving search.Index) error {
+		return j.set.With(search.RoleBuilding, func(built search.Index) error {
+			for _, a := range picked {
+				if asked == goldenMost {
+					return nil
+				}
+				found, err := built.Have(ctx, []events.Aggregate{a})
+				if err != nil {
+					return err
+				}
+				q := question{of: a}
+				if d := found[a]; d != nil {
+					q.text, q.customer = phrase(d), d.Customer
+				}
+				if q.text == "" {
+					continue
+				}
+				asked++
+				what, err := q.ask(ctx, same, serving, built)
+				if err != nil {
+					return err
+				}
+				if what != "" {
+					wrong = append(wrong, q)
+				}
+			}
 			return nil
-		}
-		found, err := built.Have(ctx, []events.Aggregate{a})
-		if err != nil {
-			return err
-		}
-		d := found[a]
-		if d == nil {
-			continue
-		}
-		text := phrase(d)
-		if text == "" {
-			continue
-		}
-		q := search.Query{
-			Org: a.Org, Sort: search.SortRelevance, Limit: search.MaxLimit,
-			Clauses: []search.Clause{{Kind: search.Phrase, Text: text}, {Kind: search.Field, Field: "customer", Text: d.Customer}},
-		}
-		now, err := built.Search(ctx, q)
-		if err != nil {
-			return err
-		}
-		before, err := serving.Search(ctx, q)
-		if err != nil {
-			return err
-		}
-		f.Queries++
-		has := func(r search.Result) bool {
-			return slices.ContainsFunc(r.Hits, func(h search.Hit) bool { return h.ConversationID == a.ID })
-		}
-		switch {
-		case !has(now) && now.After == nil:
-			f.add("%s/%s is not found by %q", a.Org, a.ID, text)
-		case same && now.Total < before.Total:
-			f.add("%q finds %d conversations of %s, and %d in the serving index", text, now.Total, d.Customer, before.Total)
-		}
+		})
+	})
+	return asked, wrong, err
+}
+
+// ask tells what is wrong with the answer; empty: nothing. The conversation must be found in the new index, and in both there must
+// be as many, if both are made by the same rules.
+func (q question) ask(ctx context.Context, same bool, serving, built search.Index) (wrong string, err error) {
+	query := search.Query{
+		Org: q.of.Org, Sort: search.SortRelevance, Limit: search.MaxLimit,
+		Clauses: []search.Clause{{Kind: search.Phrase, Text: q.text}, {Kind: search.Field, Field: "customer", Text: q.customer}},
 	}
-	return nil
+	now, err := built.Search(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	before, err := serving.Search(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	found := slices.ContainsFunc(now.Hits, func(h search.Hit) bool { return h.ConversationID == q.of.ID })
+	switch {
+	case !found && now.After == nil:
+		return fmt.Sprintf("%s/%s is not found by %q", q.of.Org, q.of.ID, q.text), nil
+	case same && now.Total < before.Total:
+		return fmt.Sprintf("%q finds %d conversations of %s, and %d in the serving index", q.text, now.Total, q.customer, before.Total), nil
+	}
+	return "", nil
 }
 
 // phrase is some words of a document that stand side by side.

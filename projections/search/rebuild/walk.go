@@ -1,10 +1,13 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,17 +20,9 @@ import (
 // being read again; memory follows from it, and not from how many conversations there are.
 const windowEvents = 1 << 14
 
-// window is a stretch of the log, and the conversations in it in the order in which they were touched last, newest first.
-type window struct {
-	from, through uint64
-	order         []events.Aggregate
-	of            map[events.Aggregate][]events.Recorded
-}
-
 // read takes a window in.
 func read(ctx context.Context, log Log, from, through uint64) (*window, error) {
-	w := &window{from: from, through: through, of: map[events.Aggregate][]events.Recorded{}}
-	last := map[events.Aggregate]uint64{}
+	w := &window{from: from, through: through, of: map[events.Aggregate]*past{}}
 	for at := from; at <= through; {
 		block, err := log.Block(ctx, at)
 		if err != nil {
@@ -37,105 +32,113 @@ func read(ctx context.Context, log Log, from, through uint64) (*window, error) {
 			break // the log ends here
 		}
 		for _, e := range block.Events {
-			if slices.Contains(search.Kinds, e.Kind) && e.Sequence <= through {
-				w.of[e.Aggregate] = append(w.of[e.Aggregate], e)
-				last[e.Aggregate] = e.Sequence
+			if !slices.Contains(search.Kinds, e.Kind) || e.Sequence > through {
+				continue
 			}
+			p := w.of[e.Aggregate]
+			if p == nil { // which does not hold on to all that this event says of itself
+				a := events.Aggregate{Org: strings.Clone(e.Org), Kind: events.Kind(strings.Clone(string(e.Kind))), ID: strings.Clone(e.Aggregate.ID)}
+				p = &past{}
+				w.of[a] = p
+				w.order = append(w.order, a)
+			}
+			p.touches = append(p.touches, touch{e.Sequence, e.Revision, e.Time, e.Event})
 		}
 		at = block.Next
 	}
-	for a := range w.of {
-		w.order = append(w.order, a)
-	}
-	slices.SortFunc(w.order, func(a, b events.Aggregate) int {
-		if last[a] > last[b] {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(w.order, func(a, b events.Aggregate) int { return cmp.Compare(w.of[b].last(), w.of[a].last()) })
 	return w, nil
 }
 
 // walk writes what the conversations between from and through are, newest first, and tells after each window how far it is.
 // A conversation is written where it was touched last: further back the index has it already.
 func (j *Job) walk(ctx context.Context, role search.Role, from, through uint64, done func(through uint64) error) error {
-	type prepared struct {
+	group, ctx := errgroup.WithContext(ctx)
+	f := &feed{load: j.windows(ctx, group, role, from, through), done: done}
+	for range j.workers {
+		group.Go(func() error {
+			for {
+				work, err := f.take(ctx, j.pace.size())
+				if err != nil || work == nil {
+					return err
+				}
+				target, end, err := j.pace.turn(ctx)
+				if err != nil {
+					return err
+				}
+				began := time.Now()
+				err = j.portion(ctx, role, work)
+				took := time.Since(began)
+				end()
+				if err != nil {
+					return err
+				}
+				j.pace.adapt(len(work.list), took, target/2) // two are written at a time
+				j.wrote(len(work.list))
+				if err := f.finish(work); err != nil {
+					return err
+				}
+				if err := j.pace.rest(ctx, len(work.list), took); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// windows reads one window after another, each ahead of when it is asked for; nil: there are no more.
+func (j *Job) windows(ctx context.Context, group *errgroup.Group, role search.Role, from, through uint64) func([]*window) (*window, error) {
+	type result struct {
 		w   *window
 		err error
 	}
-	ahead := func(through uint64) chan prepared {
-		out := make(chan prepared, 1)
-		go func() {
-			start := max(from, through-min(through, j.cfg.Window)+1)
-			w, err := read(ctx, j.log, start, through)
-			out <- prepared{w, err}
-		}()
-		return out
+	var next chan result
+	ahead := func() {
+		if through < from {
+			next = nil
+			return
+		}
+		start := max(from, through-min(through, j.cfg.Window)+1)
+		out, end := make(chan result, 1), through
+		group.Go(func() error {
+			w, err := read(ctx, j.log, start, end)
+			out <- result{w, err}
+			return nil
+		})
+		next, through = out, start-1
 	}
-	if through < from {
-		return nil
-	}
-	next := ahead(through)
-	for {
-		p := <-next
-		if p.err != nil {
-			return fmt.Errorf("%w: read the log: %w", projections.ErrTransient, p.err)
+	ahead()
+	return func(open []*window) (*window, error) {
+		if next == nil {
+			return nil, nil //nolint:nilnil // it was the last one
 		}
-		if p.w.from > from {
-			next = ahead(p.w.from - 1)
+		r := <-next
+		if r.err != nil {
+			return nil, fmt.Errorf("%w: read the log: %w", projections.ErrTransient, r.err)
 		}
-		if err := j.write(ctx, role, p.w); err != nil {
-			if p.w.from > from {
-				<-next // what was read ahead ends with it
-			}
-			return err
+		ahead()
+		var err error
+		if r.w.states, err = j.set.States(ctx); err == nil {
+			r.w.order, err = j.missing(ctx, role, r.w, open)
 		}
-		if err := done(p.w.from - 1); err != nil || p.w.from <= from {
-			return err
-		}
+		return r.w, err
 	}
 }
 
-// write writes the conversations of a window that the index does not have as new.
-func (j *Job) write(ctx context.Context, role search.Role, w *window) error {
-	states, err := j.set.States(ctx)
-	if err != nil {
-		return err
-	}
-	todo, err := j.missing(ctx, role, w)
-	if err != nil {
-		return err
-	}
-	for len(todo) > 0 {
-		target, end, err := j.turn(ctx)
-		if err != nil {
-			return err
-		}
-		n := min(j.size(), len(todo))
-		took, err := j.timed(func() error { return j.portion(ctx, role, w, states, todo[:n]) })
-		end()
-		if err != nil {
-			return err
-		}
-		j.adapt(n, took, target)
-		j.wrote(n)
-		todo = todo[n:]
-		if err := j.rest(ctx, n, took); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// missing are the conversations of a window that the index has not, or as older than the window has them.
-func (j *Job) missing(ctx context.Context, role search.Role, w *window) ([]events.Aggregate, error) {
+// missing are the conversations of a window that the index has not, or as older than the window has them, and that are in none
+// of the windows that are being written.
+func (j *Job) missing(ctx context.Context, role search.Role, w *window, open []*window) ([]events.Aggregate, error) {
 	const most = 1000 // of one request
 	var todo []events.Aggregate
-	for part := range slices.Chunk(w.order, most) {
+	order := slices.DeleteFunc(w.order, func(a events.Aggregate) bool {
+		return slices.ContainsFunc(open, func(newer *window) bool { return newer.of[a] != nil })
+	})
+	for part := range slices.Chunk(order, most) {
 		err := j.set.With(role, func(index search.Index) error {
 			have, err := index.Places(ctx, part)
 			for _, a := range part {
-				if list := w.of[a]; have[a].Position < list[len(list)-1].Sequence {
+				if have[a].Position < w.of[a].last() {
 					todo = append(todo, a)
 				}
 			}
@@ -148,35 +151,32 @@ func (j *Job) missing(ctx context.Context, role search.Role, w *window) ([]event
 	return todo, nil
 }
 
-// portion folds and writes some conversations, by several workers.
-func (j *Job) portion(ctx context.Context, role search.Role, w *window, states []projections.State, list []events.Aggregate) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for part := range slices.Chunk(list, (len(list)+j.workers-1)/j.workers) {
-		group.Go(func() error {
-			docs := make([]*search.Document, 0, len(part))
-			for _, a := range part {
-				d, err := j.fold(ctx, a, w.of[a], states[a.Partition(j.log.Partitions())])
-				if err != nil {
-					return err
-				}
-				if d.Revision > 0 {
-					docs = append(docs, d)
-				}
-			}
-			return j.set.Fill(ctx, role, docs)
-		})
+// portion folds and writes some conversations.
+func (j *Job) portion(ctx context.Context, role search.Role, work *portion) error {
+	docs := make([]*search.Document, 0, len(work.list))
+	for _, a := range work.list {
+		d, err := j.fold(ctx, a, work.of[a].touches, work.states[a.Partition(j.log.Partitions())])
+		if err != nil {
+			return err
+		}
+		if d.Revision > 0 {
+			docs = append(docs, d)
+		}
 	}
-	return group.Wait()
+	return j.set.Fill(ctx, role, docs)
 }
 
 // fold makes a conversation's document from its history, of which known may be all. It stops where the live indexer waits
 // for an operator, and steps over what an operator dropped.
-func (j *Job) fold(ctx context.Context, a events.Aggregate, known []events.Recorded, state projections.State) (*search.Document, error) {
-	d, err := refold(a, known, state, 0)
-	if known[0].Revision != 1 || errors.Is(err, search.ErrGap) {
-		history, e := j.log.Read(ctx, a, 0)
-		if e != nil {
-			return nil, fmt.Errorf("%w: read %s: %w", projections.ErrTransient, a, e)
+func (j *Job) fold(ctx context.Context, a events.Aggregate, known []touch, state projections.State) (*search.Document, error) {
+	history := make([]events.Recorded, len(known))
+	for i, t := range known {
+		history[i] = t.of(a)
+	}
+	d, err := refold(a, history, state, 0)
+	if known[0].revision != 1 || errors.Is(err, search.ErrGap) {
+		if history, err = j.log.Read(ctx, a, 0); err != nil {
+			return nil, fmt.Errorf("%w: read %s: %w", projections.ErrTransient, a, err)
 		}
 		if len(history) == 0 { // erased meanwhile, and the live indexer has yet to hear of it
 			return search.NewDocument(a), nil

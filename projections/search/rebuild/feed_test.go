@@ -1,0 +1,83 @@
+package rebuild
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tidemark-desk/tidemark/events"
+)
+
+// TestFeed hands out windows to workers who finish in any order: every conversation once, newest window first, and a window is
+// told of when it and all newer ones are written, and not before.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		sizes := rapid.SliceOfN(rapid.IntRange(0, 5), 1, 6).Draw(rt, "sizes")
+		var want []string
+		written := map[string]bool{}
+		var told []uint64
+		at := 0
+		f := &feed{
+			load: func([]*window) (*window, error) {
+				if at == len(sizes) {
+					return nil, nil
+				}
+				w := &window{from: uint64(100 - 10*at)}
+				for i := range sizes[at] {
+					a := events.Aggregate{ID: fmt.Sprintf("%d-%d", at, i)}
+					w.order = append(w.order, a)
+					want = append(want, a.ID)
+				}
+				at++
+				return w, nil
+			},
+			done: func(through uint64) error {
+				n := len(told)
+				if through != uint64(99-10*n) {
+					rt.Fatalf("told of %d after %v", through, told)
+				}
+				for i := range sizes[n] {
+					if id := fmt.Sprintf("%d-%d", n, i); !written[id] {
+						rt.Fatalf("told of %d before %s is written", through, id)
+					}
+				}
+				told = append(told, through)
+				return nil
+			},
+		}
+		var got []string
+		var under []*portion
+		for more := true; more || len(under) > 0; {
+			if more && (len(under) == 0 || rapid.Bool().Draw(rt, "take")) {
+				p, err := f.take(t.Context(), rapid.IntRange(1, 4).Draw(rt, "n"))
+				if err != nil {
+					rt.Fatal(err)
+				}
+				if more = p != nil; more {
+					under = append(under, p)
+					for _, a := range p.list {
+						got = append(got, a.ID)
+					}
+				}
+				continue
+			}
+			i := rapid.IntRange(0, len(under)-1).Draw(rt, "who")
+			for _, a := range under[i].list {
+				written[a.ID] = true
+			}
+			if err := f.finish(under[i]); err != nil {
+				rt.Fatal(err)
+			}
+			under = slices.Delete(under, i, i+1)
+		}
+		if !slices.Equal(got, want) {
+			rt.Fatalf("handed out %v, want %v", got, want)
+		}
+		if len(told) != len(sizes) {
+			rt.Fatalf("told of %v, of %d windows", told, len(sizes))
+		}
+	})
+}
