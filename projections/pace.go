@@ -10,6 +10,7 @@ import (
 
 const (
 	idleTarget  = 250 * time.Millisecond // of a backlog commit, when only throughput counts
+	indexTarget = time.Second            // of the index, which writes what was touched often once for each commit
 	liveTarget  = 20 * time.Millisecond  // and while there is live work: that waits for the commit before its own
 	liveSilence = 2 * time.Second        // without live work, after which only throughput counts
 	longestRest = 5 * liveTarget         // between two turns while there is live work
@@ -144,6 +145,8 @@ func (p *Pace) target(group Group) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case !p.isLively() && group == Index:
+		return indexTarget
 	case !p.isLively():
 		return idleTarget
 	case group == Index:
