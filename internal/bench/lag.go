@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -67,7 +68,7 @@ func pollLag(ctx context.Context, s *server, models []string, done func(lag uint
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the read models: %w (%w)", ctx.Err(), last)
+			return fmt.Errorf("wait for the read models: %w", errors.Join(ctx.Err(), last))
 		case err := <-s.exited:
 			s.exited <- err
 			return fmt.Errorf("the server under test ended: %w\n%s", err, s.out)

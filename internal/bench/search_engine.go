@@ -146,7 +146,7 @@ func nameOf(ctx context.Context, at string) (string, error) {
 		} `json:"version"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&about); err != nil || about.Version.Number == "" {
-		return "", fmt.Errorf("the server at %s does not say what it is: %s (%w)", u.Host, answer.Status, err)
+		return "", fmt.Errorf("the server at %s does not say what it is: %w", u.Host, errors.Join(errors.New(answer.Status), err))
 	}
 	if about.Version.Distribution == "opensearch" {
 		return "OpenSearch " + about.Version.Number, nil

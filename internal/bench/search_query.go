@@ -127,14 +127,14 @@ func (r *searchRun) ranked(ctx context.Context, c *search.Client, i int) error {
 }
 
 // byItself is how often callers find what they ask the engine itself for.
-func (r *searchRun) byItself(ctx context.Context) (total load, err error) {
+func (r *searchRun) byItself(ctx context.Context, span time.Duration) (total load, err error) {
 	raw, err := r.find(ctx)
 	if err != nil {
 		return load{}, err
 	}
 	defer func() { err = errors.Join(err, raw.Close()) }()
 	r.Say("%s: %d callers: the engine by itself", r.name, readers)
-	return drive(ctx, readers, r.span(2), func(_ context.Context, n int) (func(context.Context) error, func(), error) {
+	return drive(ctx, readers, span, func(_ context.Context, n int) (func(context.Context) error, func(), error) {
 		next := n
 		return func(ctx context.Context) error {
 			next++

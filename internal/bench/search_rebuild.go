@@ -42,7 +42,7 @@ func (r *searchRun) rebuild(ctx context.Context, s *server) (built, error) {
 	if err := c.call(http.MethodPost, rebuildsPath, []byte("{}"), nil); err != nil {
 		return built{}, err
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		var status search.RebuildStatus
