@@ -4,9 +4,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
@@ -28,19 +25,9 @@ type fleet struct {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
-		MaxPayload: 8 << 20, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the log's server is not ready")
-	}
+	s := testkit.NATS(t)
 	f := &fleet{t: t, nats: s.ClientURL(), files: testkit.Dir(t), dirs: map[string]string{}, running: map[string]*testkit.Process{}, stopped: map[string]bool{}}
+	var err error
 	f.log, err = eventlog.Open(t.Context(), eventlog.Config{URL: f.nats})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/domain/queue"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 const (
@@ -107,17 +108,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
+	s := testkit.NATS(t)
 	d := &desk{server: s, began: time.Now()}
 	for i := range d.processes {
 		log, err := eventlog.Open(t.Context(), eventlog.Config{URL: s.ClientURL()})

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/testkit"
@@ -69,18 +67,7 @@ type rig struct {
 // newRig is on a log that child processes reach too.
 func newRig(t *testing.T, kind string, program *searchengine.Program) *rig {
 	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
-		MaxPayload: 8 << 20, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(time.Minute) {
-		t.Fatal("the log's server is not ready")
-	}
+	s := testkit.NATS(t)
 	log, err := eventlog.Open(t.Context(), eventlog.Config{URL: s.ClientURL()})
 	if err != nil {
 		t.Fatal(err)
