@@ -101,6 +101,9 @@ func (r Request) Next(q Query, res Result) string {
 		return ""
 	}
 	c := cursor{Of: r.digest(q.Sort), Told: q.told + len(res.Hits), Until: q.Until, Instead: q.instead}
+	if c.Told >= deepest(q.Sort) && uint64(c.Told) == res.Total && !res.AtLeast { //nolint:gosec // it is positive
+		return "" // a page would be refused, and there is nothing on it
+	}
 	if q.Sort != SortRelevance {
 		c.Updated, c.ID = res.After.Updated, res.After.ID
 	}
@@ -136,6 +139,14 @@ func (r Request) parseCursor(q *Query) error {
 	q.After = &After{Updated: c.Updated, ID: c.ID, Seen: seen}
 	q.told, q.Until, q.instead = c.Told, c.Until, c.Instead
 	return nil
+}
+
+// deepest is how many conversations the pages of a search may have.
+func deepest(s Sort) int {
+	if s == SortRelevance {
+		return MaxRanked
+	}
+	return MaxDated
 }
 
 func tooDeep(most int) *fault.Fault {

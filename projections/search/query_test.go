@@ -3,6 +3,7 @@ package search_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -248,4 +249,41 @@ func cursorOf(t *testing.T, r search.Request) string {
 	}
 	hits := []search.Hit{{ConversationID: "x"}}
 	return r.Next(q, search.Result{Hits: hits, After: &search.After{ID: "x", Seen: search.Seen{}.With(hits)}})
+}
+
+// A search whose last page ends where pages end anyway has no next one; one with more has, and that is refused.
+func TestTheDeepestPage(t *testing.T) {
+	t.Parallel()
+	r := search.Request{Org: "org", Q: "word", Limit: 100}
+	page := func(total uint64) (refused error) {
+		t.Helper()
+		next := r
+		next.Cursor = ""
+		told := 0
+		for {
+			q, err := next.Parse()
+			if err != nil {
+				return err
+			}
+			res := search.Result{Total: total, Hits: make([]search.Hit, 100)}
+			var seen search.Seen
+			if q.After != nil {
+				seen = q.After.Seen
+			}
+			for i := range res.Hits {
+				res.Hits[i].ConversationID = strconv.Itoa(told + i)
+			}
+			told += len(res.Hits)
+			res.After = &search.After{ID: strconv.Itoa(told), Seen: seen.With(res.Hits)}
+			if next.Cursor = r.Next(q, res); next.Cursor == "" {
+				return nil
+			}
+		}
+	}
+	if err := page(search.MaxRanked); err != nil {
+		t.Errorf("all was told, and the next page is refused: %v", err)
+	}
+	if err := page(search.MaxRanked + 1); err == nil {
+		t.Error("there is more, and nobody is told")
+	}
 }
