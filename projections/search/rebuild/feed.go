@@ -91,8 +91,14 @@ func (f *feed) finish(p *portion) error {
 	return f.close()
 }
 
-// close tells of the windows that are written, newest first.
+// close tells of the windows that are written, newest first. One that has to wait for a newer one is not held on to meanwhile: the
+// index has all of it.
 func (f *feed) close() error {
+	for _, w := range f.open {
+		if w.left == 0 {
+			w.order, w.of, w.states = nil, nil, nil
+		}
+	}
 	for len(f.open) > 0 && f.open[0].left == 0 {
 		w := f.open[0]
 		f.open = f.open[1:]

@@ -25,7 +25,7 @@ func TestFeed(t *testing.T) {
 				if at == len(sizes) {
 					return nil, nil
 				}
-				w := &window{from: uint64(100 - 10*at)}
+				w := &window{from: uint64(100 - 10*at), of: map[events.Aggregate]*past{}}
 				for i := range sizes[at] {
 					a := events.Aggregate{ID: fmt.Sprintf("%d-%d", at, i)}
 					w.order = append(w.order, a)
@@ -72,6 +72,14 @@ func TestFeed(t *testing.T) {
 				rt.Fatal(err)
 			}
 			under = slices.Delete(under, i, i+1)
+			for n, w := range f.open {
+				if w.left == 0 && (w.of != nil || w.order != nil) {
+					rt.Fatalf("window %d of those that are open is written, and held", n)
+				}
+			}
+		}
+		if len(f.open) > 0 {
+			rt.Fatalf("%d windows are open", len(f.open))
 		}
 		if !slices.Equal(got, want) {
 			rt.Fatalf("handed out %v, want %v", got, want)

@@ -170,9 +170,8 @@ func settle(ctx context.Context, f findings, doubts []events.Aggregate, serving,
 	return nil
 }
 
-// survey counts the documents of the new index, and picks some at random, in the order of the log: reading here and there in it
-// would have the server hold far more of it in memory.
-func (j *Job) survey(ctx context.Context, f findings, sample int) ([]events.Aggregate, error) {
+// survey counts the documents of the new index, and picks some at random.
+func (j *Job) survey(ctx context.Context, f findings, sample int) ([]search.Scanned, error) {
 	type group struct{ org, status string }
 	counts := map[group]uint64{}
 	var picked []search.Scanned
@@ -203,17 +202,15 @@ func (j *Job) survey(ctx context.Context, f findings, sample int) ([]events.Aggr
 	slices.SortFunc(f.Counts, func(a, b search.StatusCount) int {
 		return cmp.Or(strings.Compare(a.Org, b.Org), strings.Compare(a.Status, b.Status))
 	})
-	slices.SortFunc(picked, func(a, b search.Scanned) int { return cmp.Compare(a.Position, b.Position) })
-	out := make([]events.Aggregate, len(picked))
-	for i, s := range picked {
-		out[i] = s.Aggregate()
-	}
-	return out, nil
+	return picked, nil
 }
 
-// refold folds the sample from the log, up to where the index has it, and compares field by field.
-func (j *Job) refold(ctx context.Context, f findings, picked []events.Aggregate) error {
-	for _, a := range picked {
+// refold folds the sample from the log, up to where the index has it, and compares field by field. It goes through the log in order:
+// reading here and there in it would have the server hold far more of it in memory.
+func (j *Job) refold(ctx context.Context, f findings, picked []search.Scanned) error {
+	slices.SortFunc(picked, func(a, b search.Scanned) int { return cmp.Compare(a.Position, b.Position) })
+	for _, s := range picked {
+		a := s.Aggregate()
 		var have *search.Document
 		err := j.set.With(search.RoleBuilding, func(i search.Index) error {
 			found, err := i.Have(ctx, []events.Aggregate{a})
@@ -283,27 +280,43 @@ type question struct {
 	text, customer string
 }
 
+// questions are what is to be asked: of some of the sample, in no order.
+func questions(ctx context.Context, picked []search.Scanned, built search.Index) ([]question, error) {
+	list := make([]events.Aggregate, len(picked))
+	for i, s := range picked {
+		list[i] = s.Aggregate()
+	}
+	rand.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] })
+	var out []question
+	for part := range slices.Chunk(list, goldenMost) {
+		found, err := built.Have(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range part {
+			d := found[a]
+			if d == nil {
+				continue
+			}
+			if text := phrase(d); text != "" {
+				out = append(out, question{of: a, text: text, customer: d.Customer})
+			}
+			if len(out) == goldenMost {
+				return out, nil
+			}
+		}
+	}
+	return out, nil
+}
+
 // golden asks both indexes for conversations of the sample by what was said in them, while live work goes on. Those that are
 // answered wrong may be new, and are to be asked again while it does not.
-func (j *Job) golden(ctx context.Context, picked []events.Aggregate, same bool) (asked int, wrong []question, err error) {
+func (j *Job) golden(ctx context.Context, picked []search.Scanned, same bool) (asked int, wrong []question, err error) {
 	err = j.set.With(search.RoleServing, func(serving search.Index) error {
 		return j.set.With(search.RoleBuilding, func(built search.Index) error {
-			for _, a := range picked {
-				if asked == goldenMost {
-					return nil
-				}
-				found, err := built.Have(ctx, []events.Aggregate{a})
-				if err != nil {
-					return err
-				}
-				q := question{of: a}
-				if d := found[a]; d != nil {
-					q.text, q.customer = phrase(d), d.Customer
-				}
-				if q.text == "" {
-					continue
-				}
-				asked++
+			all, err := questions(ctx, picked, built)
+			asked = len(all)
+			for _, q := range all {
 				what, err := q.ask(ctx, same, serving, built)
 				if err != nil {
 					return err
@@ -312,7 +325,7 @@ func (j *Job) golden(ctx context.Context, picked []events.Aggregate, same bool) 
 					wrong = append(wrong, q)
 				}
 			}
-			return nil
+			return err
 		})
 	})
 	return asked, wrong, err

@@ -73,7 +73,7 @@ func (j *Job) walk(ctx context.Context, role search.Role, from, through uint64, 
 				if err != nil {
 					return err
 				}
-				j.pace.adapt(len(work.list), took, target/2) // two are written at a time
+				j.pace.adapt(len(work.list), took, target/2) // what happens now is to wait for half a turn at most
 				j.wrote(len(work.list))
 				if err := f.finish(work); err != nil {
 					return err
