@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // apply commits units. When a commit fails for the events' sake, it finds the key at fault by halving, and parks that
@@ -72,7 +73,7 @@ func (p *partition) persist(ctx context.Context, u *unit, attempts int) error {
 		if err == nil || blameless(ctx, err) || attempt >= attempts {
 			return err
 		}
-		if Pause(ctx, wait/2+rand.N(wait)) != nil { //nolint:gosec // jitter
+		if run.Pause(ctx, wait/2+rand.N(wait)) != nil { //nolint:gosec // jitter
 			return err
 		}
 		wait *= 5

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // How long the running one and the new one may take to meet.
@@ -31,7 +33,7 @@ func (s *site) rest(ctx context.Context, at []uint64) ([]uint64, error) {
 				out[p] = where
 				break
 			}
-			if err := Pause(ctx, beat/50); err != nil {
+			if err := run.Pause(ctx, beat/50); err != nil {
 				return nil, fmt.Errorf("%w: %s: %w", errNoMeeting, s.runner.Status()[p].Reason, err)
 			}
 		}
@@ -71,7 +73,7 @@ func (s *site) differences(ctx context.Context) ([]string, error) {
 		if !errors.Is(err, errNotClean) {
 			return detail, err
 		}
-		if Pause(ctx, beat/4) != nil {
+		if run.Pause(ctx, beat/4) != nil {
 			return nil, fmt.Errorf("%w: %w", errNoMeeting, err)
 		}
 	}

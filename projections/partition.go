@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -101,7 +102,7 @@ func (p *partition) drive(ctx context.Context) error {
 		if len(p.parked) >= p.cfg.Limits.Parked {
 			p.endTurn()
 			p.report(PhaseStopped)
-			if err := Pause(ctx, beat); err != nil {
+			if err := run.Pause(ctx, beat); err != nil {
 				return err
 			}
 			continue

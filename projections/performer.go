@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // NotNow is returned by a perform function that wants to be asked again later, without that counting as a failure.
@@ -60,7 +62,7 @@ func (p *Performer) Run(ctx context.Context) error {
 		if ctx.Err() == nil && !errors.Is(err, ErrHeld) {
 			p.cfg.Logger.WarnContext(ctx, "performer interrupted", "projection", p.cfg.Projection, "error", err)
 		}
-		if Pause(ctx, standbyPause/2+rand.N(standbyPause/2)) != nil { //nolint:gosec // jitter
+		if run.Pause(ctx, standbyPause/2+rand.N(standbyPause/2)) != nil { //nolint:gosec // jitter
 			return nil //nolint:nilerr // ctx has ended, which is how Run ends
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 func rebuilder(t *testing.T, pool *pgxpool.Pool, l Log, hs ...Handler) {
@@ -50,7 +51,7 @@ func traffic(t *testing.T, l *memoryLog) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := 0; Pause(ctx, 2_000_000) == nil; i++ {
+		for i := 0; run.Pause(ctx, 2_000_000) == nil; i++ {
 			l.append(conversation("o", string(rune('a'+i%6))), tagged)
 		}
 	}()

@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // readyLag is how many sequences the new one may lag behind and still be called ready: under load it is never at the end.
@@ -45,7 +47,7 @@ func (b *Rebuilder) Run(ctx context.Context) error {
 				if ctx.Err() == nil && !errors.Is(err, ErrHeld) {
 					b.cfg.Logger.WarnContext(ctx, "rebuild interrupted", "projection", h.Name(), "error", err)
 				}
-				_ = Pause(ctx, standbyPause) // the loop looks at ctx
+				_ = run.Pause(ctx, standbyPause) // the loop looks at ctx
 			}
 			return nil
 		})
@@ -73,7 +75,7 @@ func (b *Rebuilder) own(ctx context.Context, h Handler) (err error) {
 		if err := site.turn(ctx); err != nil {
 			return err
 		}
-		if err := Pause(ctx, beat/2); err != nil {
+		if err := run.Pause(ctx, beat/2); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // NoLive as Limits.LiveAfter keeps the live lane shut, for who only wants to be done.
@@ -154,7 +155,7 @@ func (r *Runner) own(ctx context.Context, id int) {
 			r.cfg.Logger.WarnContext(ctx, "partition interrupted", "projection", r.cfg.Name, "partition", id,
 				"error", err, "retry_in", delay)
 		}
-		if Pause(ctx, delay) != nil {
+		if run.Pause(ctx, delay) != nil {
 			return
 		}
 	}
@@ -183,7 +184,7 @@ func (r *Runner) once(ctx context.Context, id int) (err error) {
 
 // watch notices partitions that have work and make no progress.
 func (r *Runner) watch(ctx context.Context) {
-	for Pause(ctx, beat) == nil {
+	for run.Pause(ctx, beat) == nil {
 		for id, g := range r.gauges {
 			g.look(r.cfg.Log.HeadOf(id), time.Now())
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // step is one round: live work, or a piece of the backlog when it is its turn, or waiting for either.
@@ -152,7 +154,7 @@ func (p *partition) idle(ctx context.Context) error {
 	}
 	if p.held() {
 		p.gauge.rest(p.line, p.low.next-1)
-		return Pause(ctx, min(longest, beat/20))
+		return run.Pause(ctx, min(longest, beat/20))
 	}
 	after := p.low.next - 1
 	if p.live != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // The running one of a reactor must be at one position, so that no effect is lost between the two; so long that may take.
@@ -23,7 +25,7 @@ func (s *site) swap(ctx context.Context) error {
 		if !errors.Is(err, errNotClean) {
 			break
 		}
-		if late := Pause(meeting, beat/4); late != nil {
+		if late := run.Pause(meeting, beat/4); late != nil {
 			err = fmt.Errorf("%w: %w", errNoMeeting, err)
 			break
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // Faults of the loop itself.
@@ -322,14 +323,7 @@ func pause(ctx context.Context, t *tries) error {
 	if wait == 0 {
 		return ctx.Err()
 	}
-	timer := time.NewTimer(wait/2 + rand.N(wait)) //nolint:gosec // jitter
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return run.Pause(ctx, wait/2+rand.N(wait)) //nolint:gosec // jitter
 }
 
 // matches refuses the same id with another content. A digest that is missing on either side is not compared.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -16,7 +17,7 @@ func TestEmbedded(t *testing.T) {
 
 func TestExternal(t *testing.T) {
 	t.Parallel()
-	suite(t, open(t, eventlog.Config{URL: single(t).ClientURL(), Partitions: 8}))
+	suite(t, open(t, eventlog.Config{URL: testkit.NATS(t).ClientURL(), Partitions: 8}))
 }
 
 // On a cluster every case runs while the stream's leader is killed, and while it comes back.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // recheckTries is for how many seconds a server that came back may show less than this process has seen.
@@ -195,7 +196,7 @@ func (l *Log) recheck(ctx context.Context) bool {
 			l.breakWith(fmt.Sprintf("the stream ends at %d and this process has seen %d: the server lost events", info.State.LastSeq, seen))
 			return true
 		}
-		if sleep(ctx, time.Second) != nil { // a new leader has to apply what it knows first
+		if run.Pause(ctx, time.Second) != nil { // a new leader has to apply what it knows first
 			return false
 		}
 	}

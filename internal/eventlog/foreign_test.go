@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 const requestPatience = 10 * time.Second
@@ -17,7 +18,7 @@ const requestPatience = 10 * time.Second
 // reads on, and not the next start.
 func TestForeignMessages(t *testing.T) {
 	t.Parallel()
-	url := single(t).ClientURL()
+	url := testkit.NATS(t).ClientURL()
 	l := open(t, eventlog.Config{URL: url})
 	ann := customer("o", "ann")
 	first := mustAppend(t, l, write(ann, 0, "one"))[0]

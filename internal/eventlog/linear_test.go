@@ -17,6 +17,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 // heal asks for the end of all faults.
@@ -283,7 +284,7 @@ func TestLinearizable(t *testing.T) {
 func TestLinearizableThroughFaults(t *testing.T) {
 	t.Parallel()
 	metrics := prometheus.NewRegistry()
-	r := newRelay(t, single(t).ClientURL())
+	r := newRelay(t, testkit.NATS(t).ClientURL())
 	l := open(t, eventlog.Config{URL: r.url(), Registerer: metrics})
 	last, cuts, mutes, muted := 0, 0, 0, false
 	ops := history(t, l, workload{workers: 24, each: 30, pairs: 6}, func(n int) {

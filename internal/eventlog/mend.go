@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 // each time the store is open again.
 func (e *embedded) mend(ctx context.Context, dir string, logger *slog.Logger, back func()) {
 	sick := 0 // beats in a row: one alone may be a store that is busy opening
-	for sleep(ctx, mendBeat) == nil {
+	for run.Pause(ctx, mendBeat) == nil {
 		health := e.server.Healthz(&server.HealthzOptions{})
 		if sick++; e.server.JetStreamEnabled() && health.Status == "ok" {
 			sick = 0
@@ -35,7 +37,7 @@ func (e *embedded) mend(ctx context.Context, dir string, logger *slog.Logger, ba
 		}
 		e.shut.Store(true)
 		for probe(dir) != nil {
-			if sleep(ctx, mendBeat) != nil {
+			if run.Pause(ctx, mendBeat) != nil {
 				return
 			}
 		}

@@ -7,12 +7,13 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 // A process hears live what another one wrote, and so knows that what it has folded is old.
 func TestLastHeard(t *testing.T) {
 	t.Parallel()
-	url := single(t).ClientURL()
+	url := testkit.NATS(t).ClientURL()
 	mine, theirs := open(t, eventlog.Config{URL: url}), open(t, eventlog.Config{URL: url})
 	ann := customer("o", "ann")
 	last := mustAppend(t, theirs, write(ann, 0, "one", "two"))[0]

@@ -103,7 +103,7 @@ func TestForeignStreams(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			url := single(t).ClientURL()
+			url := testkit.NATS(t).ClientURL()
 			l := open(t, eventlog.Config{URL: url})
 			js, err := jetstream.New(l.Conn())
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // cleanAnswers is after how many answers without erased events all replicas are taken to have erased them.
@@ -54,7 +55,7 @@ func (l *Log) purge(ctx context.Context, a events.Aggregate, before uint64) erro
 		var p page
 		if p, err = l.directPage(ctx, subject, 1, 1, pageBytes); len(p.events) > 0 && (before == 0 || p.events[0].Sequence < before) {
 			clean = 0
-			err = sleep(ctx, retryWait)
+			err = run.Pause(ctx, retryWait)
 		}
 	}
 	l.blocks.forget()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -121,7 +123,7 @@ func (r *requests) ask(ctx context.Context, subject string, body any, again func
 		if try == requestTries || errors.Is(err, nats.ErrConnectionClosed) {
 			return ErrUnavailable.WithCause(err)
 		}
-		if err := sleep(ctx, time.Duration(try)*retryWait); err != nil {
+		if err := run.Pause(ctx, time.Duration(try)*retryWait); err != nil {
 			return err
 		}
 		again()
@@ -167,17 +169,5 @@ func (r *requests) once(ctx context.Context, subject string, data []byte, patien
 			return err
 		}
 		quiet.Reset(patience)
-	}
-}
-
-// sleep waits, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

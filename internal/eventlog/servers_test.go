@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
@@ -32,24 +31,6 @@ func open(tb testing.TB, c eventlog.Config) *eventlog.Log {
 		}
 	})
 	return l
-}
-
-// single is an external server on TCP, in this process.
-func single(tb testing.TB) *server.Server {
-	tb.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: tb.TempDir(), SyncAlways: true,
-		MaxPayload: 8 << 20, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s.Start()
-	tb.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		tb.Fatal("the server is not ready")
-	}
-	return s
 }
 
 // serverBinary builds nats-server, the version of go.mod, once for all tests.

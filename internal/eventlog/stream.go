@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -62,7 +63,7 @@ func (l *Log) ensureStream(ctx context.Context) (*jetstream.StreamInfo, error) {
 				WithHint("the NATS account needs JetStream, and no other stream on ev.>")
 		}
 		// A cluster that has just started has no leader yet, and knows its peers only after a while.
-		if waitErr := sleep(ctx, retryWait); waitErr != nil {
+		if waitErr := run.Pause(ctx, retryWait); waitErr != nil {
 			return nil, ErrUnavailable.WithCause(fmt.Errorf("make stream %s with %d replicas: %w", streamName, max(1, l.config.Replicas), err)).
 				WithHint("is JetStream enabled there, with enough servers for the replicas?")
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -192,7 +193,7 @@ func (l *Log) scan(ctx context.Context, after, upTo uint64, fn func(events.Recor
 			}
 		}
 		if b.Next == from {
-			if err := sleep(ctx, retryWait); err != nil { // a replica lags behind the head
+			if err := run.Pause(ctx, retryWait); err != nil { // a replica lags behind the head
 				return err
 			}
 		}

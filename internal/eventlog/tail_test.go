@@ -246,7 +246,7 @@ func testTailStops(t *testing.T, l log, org string) {
 // TestPurgeIsToldToOtherProcesses: what another process has erased does not stay in this one's cache.
 func TestPurgeIsToldToOtherProcesses(t *testing.T) {
 	t.Parallel()
-	url := single(t).ClientURL()
+	url := testkit.NATS(t).ClientURL()
 	here, there := open(t, eventlog.Config{URL: url}), open(t, eventlog.Config{URL: url})
 	ann := customer("acme", "ann")
 	last := mustAppend(t, here, write(ann, 0, "one", "two"))[0]

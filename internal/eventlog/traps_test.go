@@ -15,6 +15,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/eventlog"
+	"github.com/tidemark-desk/tidemark/internal/testkit"
 )
 
 // rawBatch publishes an atomic batch past the appender and returns the server's error number.
@@ -96,7 +97,7 @@ func TestServersErrorNumbers(t *testing.T) {
 
 func throughRelay(t *testing.T) (*relay, *eventlog.Log) {
 	t.Helper()
-	r := newRelay(t, single(t).ClientURL())
+	r := newRelay(t, testkit.NATS(t).ClientURL())
 	return r, open(t, eventlog.Config{URL: r.url()})
 }
 
@@ -258,7 +259,7 @@ func TestTailThroughBrokenConnections(t *testing.T) {
 // Two processes that start at once on an empty server agree on one log.
 func TestTwoCreators(t *testing.T) {
 	t.Parallel()
-	url := single(t).ClientURL()
+	url := testkit.NATS(t).ClientURL()
 	var mu sync.Mutex
 	var incarnations []string
 	var wg sync.WaitGroup

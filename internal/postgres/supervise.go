@@ -9,6 +9,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -26,7 +28,7 @@ func (s *Server) firstStart(ctx context.Context) (*process, error) {
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		p, err := s.bringUp(ctx)
-		if err == nil || attempt == startAttempts || !pause(ctx, wait.NextBackOff()) {
+		if err == nil || attempt == startAttempts || run.Pause(ctx, wait.NextBackOff()) != nil {
 			return p, err
 		}
 	}
@@ -67,7 +69,7 @@ func (s *Server) supervise(ctx context.Context, p *process) *process {
 		}
 		s.lost(ctx, fmt.Errorf("%s; its log is %s", p.status(), s.logPath()))
 		for p = nil; p == nil; {
-			if !pause(ctx, wait.NextBackOff()) {
+			if run.Pause(ctx, wait.NextBackOff()) != nil {
 				return nil
 			}
 			var err error
@@ -147,18 +149,6 @@ func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval, b.Multiplier = firstBackoff, lastBackoff, 2
 	return b
-}
-
-// pause waits, and is false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // SQLSTATEs of a database that somebody made at the same time.

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
@@ -82,7 +83,7 @@ func (c *Client) ask(ctx context.Context, subject string, longest time.Duration,
 	}
 	answer, err := c.Conn.RequestMsgWithContext(bounded, msg)
 	for began := time.Now(); errors.Is(err, nats.ErrNoResponders) && time.Since(began) < successor; {
-		if projections.Pause(bounded, successor/20) != nil {
+		if run.Pause(bounded, successor/20) != nil {
 			break
 		}
 		answer, err = c.Conn.RequestMsgWithContext(bounded, msg)

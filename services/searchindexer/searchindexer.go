@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/indexes"
@@ -100,7 +101,7 @@ func (s *Service) Run(ctx context.Context) error {
 			s.unavailable(ctx, pause.NextBackOff())
 		case errors.Is(err, projections.ErrHeld):
 			s.enter(StateStandby, err)
-			wait(ctx, time.Second)
+			_ = run.Pause(ctx, time.Second)
 		default:
 			s.enter(StateFailing, err)
 			s.unavailable(ctx, pause.NextBackOff())
@@ -155,7 +156,7 @@ func (s *Service) unavailable(ctx context.Context, d time.Duration) {
 		search.SubjectHave: down, search.SubjectRebuild: down, search.SubjectStatus: status,
 	}); err != nil {
 		s.deps.Logger.WarnContext(ctx, "search cannot be answered", "error", err)
-		wait(ctx, d)
+		_ = run.Pause(ctx, d)
 	}
 }
 
@@ -240,13 +241,4 @@ func (s *Service) Status() search.Status {
 		}
 	}
 	return st
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
@@ -79,7 +80,7 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 			case t.came <- struct{}{}:
 			default:
 			}
-			wait(ctx, max(engine.RefreshInterval(), time.Second))
+			_ = run.Pause(ctx, max(engine.RefreshInterval(), time.Second))
 			continue
 		}
 		t.mu.Lock()
@@ -90,7 +91,7 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 		close(t.moved)
 		t.moved = make(chan struct{})
 		t.mu.Unlock()
-		wait(ctx, engine.RefreshInterval())
+		_ = run.Pause(ctx, engine.RefreshInterval())
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	es "github.com/olivere/elastic/v7"
 
-	"github.com/tidemark-desk/tidemark/projections"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 var errConflict = errors.New("somebody else has written it")
@@ -40,7 +40,7 @@ func (e *Engine) put(ctx context.Context, at string, d document, over *mark) (ma
 		}
 		is, ok := errors.AsType[*es.Error](err)
 		tooMuch := ok && is.Status == http.StatusTooManyRequests && typeOf(err) != typeBlock
-		if !tooMuch || try == tries || projections.Pause(ctx, wait.NextBackOff()) != nil {
+		if !tooMuch || try == tries || run.Pause(ctx, wait.NextBackOff()) != nil {
 			return mark{}, e.away("write "+at, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	es "github.com/olivere/elastic/v7"
 
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
@@ -152,7 +153,7 @@ func (s *sender) persist(ctx context.Context, path string, items []item) (refuse
 			continue
 		}
 		s.metrics.again(busy.reason)
-		if try++; !busy.soon || try == tries || projections.Pause(ctx, wait.NextBackOff()) != nil {
+		if try++; !busy.soon || try == tries || run.Pause(ctx, wait.NextBackOff()) != nil {
 			return refused, fmt.Errorf("write documents: %w", busy)
 		}
 		items = slices.Concat(again, rest)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections"
 )
 
@@ -109,5 +110,5 @@ func (p *pacer) rest(ctx context.Context, n int, took time.Duration) error {
 			return ctx.Err()
 		}
 	}
-	return projections.Pause(ctx, resting)
+	return run.Pause(ctx, resting)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/tidemark-desk/tidemark/events"
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections"
 	"github.com/tidemark-desk/tidemark/projections/search"
 	"github.com/tidemark-desk/tidemark/projections/search/indexes"
@@ -111,7 +112,7 @@ func (j *Job) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // it was told to end
 		case errors.Is(err, projections.ErrTransient):
 			j.logger.WarnContext(ctx, "a rebuild of the search index waits for the engine", "error", err)
-			if projections.Pause(ctx, pause.NextBackOff()) != nil {
+			if run.Pause(ctx, pause.NextBackOff()) != nil {
 				return nil //nolint:nilerr // it was told to end
 			}
 			continue

@@ -1,4 +1,4 @@
-package projections
+package run
 
 import (
 	"context"
