@@ -286,7 +286,7 @@ func questions(ctx context.Context, picked []search.Scanned, built search.Index)
 	for i, s := range picked {
 		list[i] = s.Aggregate()
 	}
-	rand.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] })
+	rand.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] }) //nolint:gosec // a sample
 	var out []question
 	for part := range slices.Chunk(list, goldenMost) {
 		found, err := built.Have(ctx, part)
