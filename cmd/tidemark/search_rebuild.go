@@ -82,7 +82,10 @@ func describeRebuild(r search.RebuildProgress) string {
 	}
 	fmt.Fprintf(&b, "\n%d of %d events gone through, %d documents written, %s", r.Done, r.Total, r.Documents, humanize.IBytes(r.Bytes))
 	if r.State == search.RebuildBuilding {
-		fmt.Fprintf(&b, ", %.0f documents a second, done in %s", r.Rate, time.Duration(r.ETA*float64(time.Second)).Round(time.Second))
+		fmt.Fprintf(&b, ", %.0f documents a second", r.Rate)
+		if r.ETA > 0 { // it is known once a stretch of the log is behind
+			fmt.Fprintf(&b, ", done in %s", time.Duration(r.ETA*float64(time.Second)).Round(time.Second))
+		}
 	}
 	if r.Limit > 0 {
 		fmt.Fprintf(&b, "\nAt most %.0f documents a second, as an operator wants it.", r.Limit)
