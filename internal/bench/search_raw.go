@@ -18,16 +18,16 @@ import (
 )
 
 const (
-	sampledDocuments = 10_000 // that are written in bulk
-	sampledHistories = 400    // whose events are written one by one
-	perBulk          = 200    // documents: about a megabyte
+	sampledTalks     = 10_000 // that are written in bulk, each with its customer
+	sampledHistories = 800    // whose events are written one by one
+	perBulk          = 400    // documents: about a megabyte
 	eventWriters     = 4      // as the log has partitions
 )
 
 // searchSample is some of the corpus as it is to be indexed.
 type searchSample struct {
-	whole   []*search.Document   // conversations as they are
-	history [][]*search.Document // conversations after each of their events
+	whole   []*search.Document   // conversations and their customers as they are
+	history [][]*search.Document // of some, after each of their events
 }
 
 // sampleDocuments folds them from the log, which no server has open.
@@ -37,28 +37,34 @@ func sampleDocuments(ctx context.Context, o Options, data string, ids []string) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	ids = ids[:min(len(ids), sampledDocuments)]
-	s := &searchSample{whole: make([]*search.Document, len(ids)), history: make([][]*search.Document, min(len(ids), sampledHistories))}
+	ids = ids[:min(len(ids), sampledTalks)]
+	s := &searchSample{whole: make([]*search.Document, 2*len(ids)), history: make([][]*search.Document, min(2*len(ids), sampledHistories))}
+	fold := func(ctx context.Context, i int, kind events.Kind, id string) error {
+		a := events.Aggregate{Org: benchOrg, Kind: kind, ID: id}
+		list, err := l.Read(ctx, a, 0)
+		if err != nil {
+			return err
+		}
+		doc := search.NewDocument(a)
+		for _, e := range list {
+			if err := doc.Fold(e); err != nil {
+				return err
+			}
+			if i < len(s.history) {
+				s.history[i] = append(s.history[i], doc.Clone())
+			}
+		}
+		s.whole[i] = doc
+		return nil
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i, id := range ids {
 		group.Go(func() error {
-			a := events.Aggregate{Org: benchOrg, Kind: events.KindConversation, ID: id}
-			list, err := l.Read(ctx, a, 0)
-			if err != nil {
+			if err := fold(ctx, 2*i, events.KindConversation, id); err != nil {
 				return err
 			}
-			doc := search.NewDocument(a)
-			for _, e := range list {
-				if err := doc.Fold(e); err != nil {
-					return err
-				}
-				if i < len(s.history) {
-					s.history[i] = append(s.history[i], doc.Clone())
-				}
-			}
-			s.whole[i] = doc
-			return nil
+			return fold(ctx, 2*i+1, events.KindCustomer, s.whole[2*i].Customer)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -78,12 +84,13 @@ func (r *searchRun) rawEvents(ctx context.Context, dir string) (perSecond float6
 	defer func() { err = errors.Join(err, raw.Close()) }()
 	lanes := make([][]rawWrite, eventWriters)
 	for i, history := range r.sample.history {
+		lane := &lanes[i/2%eventWriters] // of a conversation and of its customer
 		for _, d := range history {
 			w, err := raw.Prepare([]*search.Document{d})
 			if err != nil {
 				return 0, err
 			}
-			lanes[i%eventWriters] = append(lanes[i%eventWriters], w)
+			*lane = append(*lane, w)
 		}
 	}
 	r.Say("%s: each event as one write", r.name)

@@ -113,7 +113,7 @@ func (s *Service) Run(ctx context.Context) error {
 // work indexes and answers with an open engine; it closes it.
 func (s *Service) work(ctx context.Context, engine search.Engine) (err error) {
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	tracker := newTracker(engine)
+	tracker := newTracker(engine, s.deps.Log.Head)
 	runner := projections.NewRunner(projections.RunnerConfig{
 		Name: Name, Kinds: search.Kinds, Log: s.deps.Log, Sink: tracker,
 		Logger: s.deps.Logger, Registerer: s.deps.Registerer, Limits: s.deps.Limits, Pace: s.deps.Pace, Group: projections.Index,

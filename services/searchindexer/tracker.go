@@ -20,7 +20,9 @@ import (
 type tracker struct {
 	projections.Sink
 
+	head func() uint64 // of the log
 	came chan struct{} // something was committed that searches may not find yet
+	soon chan struct{} // and it should be found soon
 
 	mu      sync.Mutex
 	pending map[int]projections.State      // committed
@@ -32,9 +34,16 @@ type tracker struct {
 	moved   chan struct{}                  // closed when a state changes
 }
 
-func newTracker(sink projections.Sink) *tracker {
+// A refresh shows what a commit wrote, and costs about as much as the commit. While a partition only works off a backlog, searches
+// find that some intervals later; what happens now they find with the next one.
+const (
+	farBehind    = 10_000 // sequences of the log
+	lateInterval = 5      // times as long as others
+)
+
+func newTracker(sink projections.Sink, head func() uint64) *tracker {
 	return &tracker{
-		Sink: sink, came: make(chan struct{}, 1), pending: map[int]projections.State{}, states: map[int]projections.State{},
+		Sink: sink, head: head, came: make(chan struct{}, 1), soon: make(chan struct{}, 1), pending: map[int]projections.State{}, states: map[int]projections.State{},
 		asked: map[string]projections.Request{}, moved: make(chan struct{}),
 	}
 }
@@ -44,12 +53,12 @@ func (t *tracker) Open(ctx context.Context, partition int) (projections.Session,
 	if err != nil {
 		return nil, err
 	}
-	t.committed(partition, session.State())
+	t.committed(partition, session.State(), true)
 	return &trackedSession{Session: session, tracker: t, partition: partition}, nil
 }
 
-// committed notes a state that searches will show with the next refresh.
-func (t *tracker) committed(partition int, s projections.State) {
+// committed notes a state that searches will show with the next refresh, and whether that should be soon.
+func (t *tracker) committed(partition int, s projections.State, soon bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.Parked = maps.Clone(s.Parked)
@@ -58,8 +67,16 @@ func (t *tracker) committed(partition int, s projections.State) {
 	if t.since.IsZero() {
 		t.since = time.Now()
 	}
+	notify(t.came)
+	if soon {
+		notify(t.soon)
+	}
+}
+
+// notify has whoever waits go on, now or when it comes to waiting.
+func notify(c chan<- struct{}) {
 	select {
-	case t.came <- struct{}{}:
+	case c <- struct{}{}:
 	default: // told already
 	}
 }
@@ -72,14 +89,15 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 			return nil
 		case <-t.came:
 		}
+		select {
+		case <-t.soon:
+		default:
+		}
 		t.mu.Lock()
 		now, commits, began := maps.Clone(t.pending), t.commits, time.Now()
 		t.mu.Unlock()
 		if err := engine.Refresh(ctx); err != nil {
-			select {
-			case t.came <- struct{}{}:
-			default:
-			}
+			notify(t.came)
 			_ = run.Pause(ctx, max(engine.RefreshInterval(), time.Second))
 			continue
 		}
@@ -92,6 +110,13 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 		t.moved = make(chan struct{})
 		t.mu.Unlock()
 		_ = run.Pause(ctx, engine.RefreshInterval())
+		late := time.NewTimer((lateInterval - 1) * engine.RefreshInterval())
+		select {
+		case <-ctx.Done():
+		case <-t.soon:
+		case <-late.C:
+		}
+		late.Stop()
 	}
 }
 
@@ -185,11 +210,13 @@ type trackedSession struct {
 }
 
 func (s *trackedSession) Commit(ctx context.Context, c projections.Commit) error {
+	before := s.State().Progress
 	if err := s.Session.Commit(ctx, c); err != nil {
 		return err
 	}
 	s.tracker.done(c)
-	s.tracker.committed(s.partition, s.State())
+	live := c.Progress.LiveThrough != before.LiveThrough
+	s.tracker.committed(s.partition, s.State(), live || s.tracker.head() < c.Progress.Checkpoint+farBehind)
 	return nil
 }
 

@@ -12,16 +12,35 @@ import (
 // window is a stretch of the log, and the conversations in it in the order in which they were touched last, newest first.
 type window struct {
 	from, through uint64
-	order         []events.Aggregate // that are to be written
+	order         []events.Aggregate
 	of            map[events.Aggregate]*past
 	states        []projections.State // of the serving index, once the window was read
-	left          int                 // of order, that are not written
+	left          int                 // how many of it are to be written, and are not
 }
 
-// past is what a window has of a conversation; it is not empty.
-type past struct{ touches []touch }
+// past is what is known of a conversation; it is not empty before that is written.
+type past struct {
+	touches []touch
+	trail   events.Trail // of the first
+}
 
 func (p *past) last() uint64 { return p.touches[len(p.touches)-1].sequence }
+
+// whole tells whether it begins where the conversation does.
+func (p *past) whole() bool { return p.touches[0].revision == 1 }
+
+// precede puts what an older window has in front.
+func (p *past) precede(older *past) {
+	p.touches, p.trail = append(older.touches, p.touches...), older.trail
+}
+
+// item is a conversation that is to be written.
+type item struct {
+	events.Aggregate
+	*past
+
+	in *window // where it was touched last
+}
 
 // touch is an event as far as a document follows from it. What else is known of events would take several times the memory.
 type touch struct {
@@ -34,60 +53,52 @@ func (t touch) of(a events.Aggregate) events.Recorded {
 	return events.Recorded{Metadata: events.Metadata{Time: t.time, Revision: t.revision}, Aggregate: a, Sequence: t.sequence, Event: t.event}
 }
 
-// portion is some conversations of a window.
-type portion struct {
-	*window
-
-	list []events.Aggregate
-}
-
 // feed hands conversations out to workers, window after window: while the last of one are written, the next one has begun. It
 // tells of each window once everything down to it is written.
 type feed struct {
-	load func(open []*window) (*window, error) // nil: there are no more
+	load func(open []*window) (*window, []item, error) // what can be written once the window is there; nil: there are no more
 	done func(through uint64) error
 
 	mu     sync.Mutex
 	open   []*window // that are not written, newest first
-	todo   []events.Aggregate
+	todo   []item
 	loaded bool // all of them
 }
 
-// take gives out up to n conversations; nil: there are no more.
-func (f *feed) take(ctx context.Context, n int) (*portion, error) {
+// take gives out up to n conversations; none: there are no more.
+func (f *feed) take(ctx context.Context, n int) ([]item, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for len(f.todo) == 0 && !f.loaded {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		w, err := f.load(f.open)
+		w, todo, err := f.load(f.open)
 		if err != nil {
 			return nil, err
 		}
 		if f.loaded = w == nil; f.loaded {
 			break
 		}
-		w.left = len(w.order)
-		f.open, f.todo = append(f.open, w), w.order
+		f.open, f.todo = append(f.open, w), todo
 		if err := f.close(); err != nil {
 			return nil, err
 		}
 	}
-	if len(f.todo) == 0 {
-		return nil, nil //nolint:nilnil // it was the last one
-	}
 	n = min(n, len(f.todo))
-	p := &portion{f.open[len(f.open)-1], f.todo[:n]}
+	list := f.todo[:n]
 	f.todo = f.todo[n:]
-	return p, nil
+	return list, nil
 }
 
 // finish notes that conversations are written.
-func (f *feed) finish(p *portion) error {
+func (f *feed) finish(list []item) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p.left -= len(p.list)
+	for _, i := range list {
+		i.in.left--
+		*i.past = past{} // its window may wait for others
+	}
 	return f.close()
 }
 

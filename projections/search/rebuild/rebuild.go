@@ -32,6 +32,7 @@ type Log interface {
 	Partitions() int
 	Block(ctx context.Context, from uint64) (projections.Block, error)
 	Read(ctx context.Context, a events.Aggregate, after uint64) ([]events.Recorded, error)
+	Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error)
 }
 
 // Config of a job.

@@ -38,7 +38,7 @@ func read(ctx context.Context, log Log, from, through uint64) (*window, error) {
 			p := w.of[e.Aggregate]
 			if p == nil { // which does not hold on to all that this event says of itself
 				a := events.Aggregate{Org: strings.Clone(e.Org), Kind: events.Kind(strings.Clone(string(e.Kind))), ID: strings.Clone(e.Aggregate.ID)}
-				p = &past{}
+				p = &past{trail: e.Before}
 				w.of[a] = p
 				w.order = append(w.order, a)
 			}
@@ -59,7 +59,7 @@ func (j *Job) walk(ctx context.Context, role search.Role, from, through uint64, 
 		group.Go(func() error {
 			for {
 				work, err := f.take(ctx, j.pace.size())
-				if err != nil || work == nil {
+				if err != nil || len(work) == 0 {
 					return err
 				}
 				target, end, err := j.pace.turn(ctx)
@@ -73,12 +73,12 @@ func (j *Job) walk(ctx context.Context, role search.Role, from, through uint64, 
 				if err != nil {
 					return err
 				}
-				j.pace.adapt(len(work.list), took, target/2) // what happens now is to wait for half a turn at most
-				j.wrote(len(work.list))
+				j.pace.adapt(len(work), took, target/2) // what happens now is to wait for half a turn at most
+				j.wrote(len(work))
 				if err := f.finish(work); err != nil {
 					return err
 				}
-				if err := j.pace.rest(ctx, len(work.list), took); err != nil {
+				if err := j.pace.rest(ctx, len(work), took); err != nil {
 					return err
 				}
 			}
@@ -87,8 +87,11 @@ func (j *Job) walk(ctx context.Context, role search.Role, from, through uint64, 
 	return group.Wait()
 }
 
-// windows reads one window after another, each ahead of when it is asked for; nil: there are no more.
-func (j *Job) windows(ctx context.Context, group *errgroup.Group, role search.Role, from, through uint64) func([]*window) (*window, error) {
+// windows reads one window after another, each ahead of when it is asked for; nil: there are no more. A conversation that reaches
+// further back than its window waits for the next one, which mostly has the rest.
+func (j *Job) windows(
+	ctx context.Context, group *errgroup.Group, role search.Role, from, through uint64,
+) func([]*window) (*window, []item, error) {
 	type result struct {
 		w   *window
 		err error
@@ -109,28 +112,44 @@ func (j *Job) windows(ctx context.Context, group *errgroup.Group, role search.Ro
 		next, through = out, start-1
 	}
 	ahead()
-	return func(open []*window) (*window, error) {
+	var waiting []item
+	return func(open []*window) (*window, []item, error) {
 		if next == nil {
-			return nil, nil //nolint:nilnil // it was the last one
+			return nil, nil, nil
 		}
 		r := <-next
 		if r.err != nil {
-			return nil, fmt.Errorf("%w: read the log: %w", projections.ErrTransient, r.err)
+			return nil, nil, fmt.Errorf("%w: read the log: %w", projections.ErrTransient, r.err)
 		}
 		ahead()
 		var err error
-		if r.w.states, err = j.set.States(ctx); err == nil {
-			r.w.order, err = j.missing(ctx, role, r.w, open)
+		if r.w.states, err = j.set.States(ctx); err != nil {
+			return nil, nil, err
 		}
-		return r.w, err
+		todo := waiting
+		for _, i := range todo {
+			if older := r.w.of[i.Aggregate]; older != nil {
+				i.precede(older)
+			}
+		}
+		list, err := j.missing(ctx, role, r.w, open)
+		r.w.left, waiting = len(list), nil
+		for _, i := range list {
+			if i.whole() || next == nil {
+				todo = append(todo, i)
+			} else {
+				waiting = append(waiting, i)
+			}
+		}
+		return r.w, todo, err
 	}
 }
 
 // missing are the conversations of a window that the index has not, or as older than the window has them, and that are in none
 // of the windows that are being written.
-func (j *Job) missing(ctx context.Context, role search.Role, w *window, open []*window) ([]events.Aggregate, error) {
+func (j *Job) missing(ctx context.Context, role search.Role, w *window, open []*window) ([]item, error) {
 	const most = 1000 // of one request
-	var todo []events.Aggregate
+	var todo []item
 	order := slices.DeleteFunc(w.order, func(a events.Aggregate) bool {
 		return slices.ContainsFunc(open, func(newer *window) bool { return newer.of[a] != nil })
 	})
@@ -139,7 +158,7 @@ func (j *Job) missing(ctx context.Context, role search.Role, w *window, open []*
 			have, err := index.Places(ctx, part)
 			for _, a := range part {
 				if have[a].Position < w.of[a].last() {
-					todo = append(todo, a)
+					todo = append(todo, item{a, w.of[a], w})
 				}
 			}
 			return err
@@ -152,10 +171,10 @@ func (j *Job) missing(ctx context.Context, role search.Role, w *window, open []*
 }
 
 // portion folds and writes some conversations.
-func (j *Job) portion(ctx context.Context, role search.Role, work *portion) error {
-	docs := make([]*search.Document, 0, len(work.list))
-	for _, a := range work.list {
-		d, err := j.fold(ctx, a, work.of[a].touches, work.states[a.Partition(j.log.Partitions())])
+func (j *Job) portion(ctx context.Context, role search.Role, list []item) error {
+	docs := make([]*search.Document, 0, len(list))
+	for _, i := range list {
+		d, err := j.fold(ctx, i)
 		if err != nil {
 			return err
 		}
@@ -166,25 +185,33 @@ func (j *Job) portion(ctx context.Context, role search.Role, work *portion) erro
 	return j.set.Fill(ctx, role, docs)
 }
 
-// fold makes a conversation's document from its history, of which known may be all. It stops where the live indexer waits
+// fold makes a conversation's document, and reads what is not known of its history. It stops where the live indexer waits
 // for an operator, and steps over what an operator dropped.
-func (j *Job) fold(ctx context.Context, a events.Aggregate, known []touch, state projections.State) (*search.Document, error) {
-	history := make([]events.Recorded, len(known))
-	for i, t := range known {
-		history[i] = t.of(a)
+func (j *Job) fold(ctx context.Context, i item) (d *search.Document, err error) {
+	var history []events.Recorded
+	if !i.whole() {
+		first := i.touches[0].of(i.Aggregate)
+		first.Before = i.trail
+		if history, err = j.log.Past(ctx, first, 0); err != nil {
+			return nil, fmt.Errorf("%w: read %s: %w", projections.ErrTransient, i.Aggregate, err)
+		}
 	}
-	d, err := refold(a, history, state, 0)
-	if known[0].revision != 1 || errors.Is(err, search.ErrGap) {
-		if history, err = j.log.Read(ctx, a, 0); err != nil {
-			return nil, fmt.Errorf("%w: read %s: %w", projections.ErrTransient, a, err)
+	for _, t := range i.touches {
+		history = append(history, t.of(i.Aggregate))
+	}
+	state := i.in.states[i.Partition(j.log.Partitions())]
+	d, err = refold(i.Aggregate, history, state, 0)
+	if errors.Is(err, search.ErrGap) { // some of it was erased meanwhile
+		if history, err = j.log.Read(ctx, i.Aggregate, 0); err != nil {
+			return nil, fmt.Errorf("%w: read %s: %w", projections.ErrTransient, i.Aggregate, err)
 		}
-		if len(history) == 0 { // erased meanwhile, and the live indexer has yet to hear of it
-			return search.NewDocument(a), nil
+		if len(history) == 0 { // all of it, and the live indexer has yet to hear of it
+			return search.NewDocument(i.Aggregate), nil
 		}
-		d, err = refold(a, history, state, 0)
+		d, err = refold(i.Aggregate, history, state, 0)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fold %s: %w", a, err)
+		return nil, fmt.Errorf("fold %s: %w", i.Aggregate, err)
 	}
 	return d, nil
 }

@@ -63,6 +63,12 @@ func (l *Log) Read(_ context.Context, a events.Aggregate, after uint64) ([]event
 	return out, nil
 }
 
+// Past is what an aggregate had before an event.
+func (l *Log) Past(ctx context.Context, r events.Recorded, after uint64) ([]events.Recorded, error) {
+	list, err := l.Read(ctx, r.Aggregate, after)
+	return slices.DeleteFunc(list, func(e events.Recorded) bool { return e.Sequence >= r.Sequence }), err
+}
+
 // Head is the sequence of the newest event.
 func (l *Log) Head() uint64 {
 	l.mu.Lock()
