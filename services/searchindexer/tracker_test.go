@@ -61,19 +61,19 @@ func TestRefreshesInABacklog(t *testing.T) {
 			if err := session.Commit(ctx, projections.Commit{Progress: p}); err != nil {
 				t.Error(err)
 			}
-			time.Sleep(500 * time.Millisecond)
+			<-time.After(500 * time.Millisecond)
 		}
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		for n := range uint64(24) { // 10 to 22
 			commit(projections.Progress{Checkpoint: 1000 * n})
 		}
 		commit(projections.Progress{Checkpoint: 25_000, LiveFrom: 100_000, LiveThrough: 100_000}) // 22
 		commit(projections.Progress{Checkpoint: 26_000, LiveFrom: 100_000, LiveThrough: 100_000})
 		commit(projections.Progress{Checkpoint: 27_000, LiveFrom: 100_000, LiveThrough: 100_001}) // 23
-		time.Sleep(9500 * time.Millisecond)
+		<-time.After(9500 * time.Millisecond)
 		commit(projections.Progress{Checkpoint: 28_000, LiveFrom: 100_000, LiveThrough: 100_001}) // 33
 		commit(projections.Progress{Checkpoint: 99_000})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -45,7 +45,7 @@ type Config struct {
 	Pace        *projections.Pace // of the process; nil: one of its own
 	Lag         func() float64    // how many seconds live work is behind; nil: not known
 	Workers     int               // zero: 2
-	Window      uint64            // events that are held at a time; zero: 16384
+	Window      uint64            // events that are held at a time; zero: 8192
 }
 
 // Job looks after the indexes of a set. All methods may be used concurrently.

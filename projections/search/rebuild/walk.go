@@ -16,9 +16,9 @@ import (
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
-// windowEvents is usually how much of the log is held at a time. Most conversations lie within one window, and are folded without
+// windowEvents is usually how much of the log is held at a time. Most conversations lie within two windows, and are folded without
 // being read again; memory follows from it, and not from how many conversations there are.
-const windowEvents = 1 << 14
+const windowEvents = 1 << 13
 
 // read takes a window in.
 func read(ctx context.Context, log Log, from, through uint64) (*window, error) {
