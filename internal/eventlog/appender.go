@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -106,7 +108,7 @@ func (a *appender) append(ctx context.Context, u *unit) (uint64, error) {
 }
 
 // connectionLost makes the outcome of everything in flight unknown.
-func (a *appender) connectionLost() { signal(a.lost) }
+func (a *appender) connectionLost() { run.Signal(a.lost) }
 
 // drain finishes what was accepted, and returns when the appender has ended.
 func (a *appender) drain() {

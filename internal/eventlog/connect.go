@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -16,18 +18,11 @@ const (
 	dialTimeout = 3 * time.Second
 )
 
-// signals tells what happens to the connection. A signal that was not yet taken stands for later ones too.
+// signals tells what happens to the connection.
 type signals struct{ lost, back chan struct{} }
 
 func newSignals() *signals {
 	return &signals{lost: make(chan struct{}, 1), back: make(chan struct{}, 1)}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 func (l *Log) connect(ctx context.Context, s *signals) (*nats.Conn, error) {
@@ -44,18 +39,18 @@ func (l *Log) connect(ctx context.Context, s *signals) (*nats.Conn, error) {
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			signal(s.lost)
+			run.Signal(s.lost)
 			if err != nil {
 				l.logger.WarnContext(life, "connection to the log lost", "error", err)
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
-			signal(s.back)
+			run.Signal(s.back)
 			l.logger.InfoContext(life, "connection to the log is back", "server", c.ConnectedServerName())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrSlowConsumer) && sub != nil && strings.HasPrefix(sub.Subject, "live.") {
-				signal(s.back) // the hub reads what it missed
+				run.Signal(s.back) // the hub reads what it missed
 				return
 			}
 			l.logger.WarnContext(life, "connection to the log", "error", err)

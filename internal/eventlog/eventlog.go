@@ -132,7 +132,7 @@ func (l *Log) open(ctx context.Context) error {
 	l.tasks.Go(func() { l.appender.run(life) })
 	l.tasks.Go(func() { l.follow(life, signals, reading) })
 	if l.server != nil {
-		l.tasks.Go(func() { l.server.mend(life, l.server.dir, l.logger, func() { signal(signals.back) }) })
+		l.tasks.Go(func() { l.server.mend(life, l.server.dir, l.logger, func() { run.Signal(signals.back) }) })
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (l *Log) follow(ctx context.Context, s, reading *signals) {
 			checked = make(chan struct{}, 1)
 			l.tasks.Go(func() { // apart: another loss is to be told of meanwhile
 				if !l.recheck(ctx) && ctx.Err() == nil {
-					time.AfterFunc(time.Second, func() { signal(s.back) })
+					time.AfterFunc(time.Second, func() { run.Signal(s.back) })
 				}
 				checked <- struct{}{}
 			})
@@ -166,7 +166,7 @@ func (l *Log) follow(ctx context.Context, s, reading *signals) {
 			l.hub.resync()
 			if again {
 				again = false
-				signal(s.back)
+				run.Signal(s.back)
 			}
 		}
 	}

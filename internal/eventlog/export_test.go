@@ -1,6 +1,10 @@
 package eventlog
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tidemark-desk/tidemark/internal/run"
+)
 
 // Measured tells what the appender has learnt; only when it is at rest.
 func Measured(l *Log) string {
@@ -17,7 +21,7 @@ func HoldTrails(l *Log) (release func()) {
 		l.sweeps.mu.Lock()
 		defer l.sweeps.mu.Unlock()
 		l.sweeps.trails += n
-		signal(l.sweeps.came)
+		run.Signal(l.sweeps.came)
 	}
 	add(trailReaders)
 	return func() { add(-trailReaders) }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -110,7 +111,7 @@ func (h *hub) interrupt() {
 }
 
 // resync makes the hub look at the log itself.
-func (h *hub) resync() { signal(h.again) }
+func (h *hub) resync() { run.Signal(h.again) }
 
 func (h *hub) receive(ctx context.Context, m *nats.Msg) {
 	if h.log.usable() != nil {

@@ -82,7 +82,7 @@ func (q *request) add(m *nats.Msg, err error) {
 		q.err = err
 	}
 	q.mu.Unlock()
-	signal(q.ready)
+	run.Signal(q.ready)
 }
 
 func (q *request) take() ([]*nats.Msg, error) {

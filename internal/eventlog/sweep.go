@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -85,10 +86,10 @@ func (l *Log) missed(ctx context.Context, a events.Aggregate, after, upTo uint64
 func (s *sweeps) wait(ctx context.Context, r *rider) (trail bool, err error) {
 	s.mu.Lock()
 	if s.queue = append(s.queue, r); s.closed {
-		signal(r.more)
+		run.Signal(r.more)
 	}
 	s.mu.Unlock()
-	signal(s.came)
+	run.Signal(s.came)
 	for {
 		select {
 		case <-ctx.Done():
@@ -101,7 +102,7 @@ func (s *sweeps) wait(ctx context.Context, r *rider) (trail bool, err error) {
 		s.mu.Unlock()
 		switch {
 		case trail, rides:
-			signal(r.more)
+			run.Signal(r.more)
 			return trail, nil
 		case closed:
 			return false, ErrUnavailable.WithHint("the log was closed")
@@ -117,7 +118,7 @@ func (s *sweeps) leave(r *rider) {
 	case r.trail:
 		r.trail = false
 		s.trails--
-		signal(s.came)
+		run.Signal(s.came)
 	case r.rides:
 		s.end(r)
 	default:
@@ -177,7 +178,7 @@ func (s *sweeps) take(r *rider) (waiting []events.Recorded, through uint64) {
 		return waiting, r.after
 	}
 	s.given -= len(waiting)
-	signal(s.room)
+	run.Signal(s.room)
 	return waiting, 0
 }
 
@@ -193,7 +194,7 @@ func (s *sweeps) end(r *rider) {
 	if s.riding[r.aggregate] = riders; len(riders) == 0 {
 		delete(s.riding, r.aggregate)
 	}
-	signal(r.more)
+	run.Signal(r.more)
 }
 
 func (s *sweeps) endWhere(which func(r *rider) bool) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemark-desk/tidemark/events"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 // run lets readers go along their trails, and sweeps when that is better, until ctx ends.
@@ -37,7 +38,7 @@ func (s *sweeps) close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, r := range s.queue {
-		signal(r.more)
+		run.Signal(r.more)
 	}
 	s.endWhere(func(*rider) bool { return true })
 }
@@ -102,7 +103,7 @@ func (s *sweeps) board() (from, upTo uint64) {
 	for _, r := range all[:worth] {
 		r.rides = true
 		s.riding[r.aggregate] = append(s.riding[r.aggregate], r)
-		signal(r.more)
+		run.Signal(r.more)
 	}
 	s.queue = slices.DeleteFunc(s.queue, func(r *rider) bool { return r.rides })
 	s.swept += uint64(worth)
@@ -183,7 +184,7 @@ func (s *sweeps) give(e events.Recorded) bool {
 			r.waiting = append(r.waiting, e)
 			r.after = e.Sequence
 			s.given++
-			signal(r.more)
+			run.Signal(r.more)
 		}
 	}
 	return true
@@ -216,6 +217,6 @@ func (s *sweeps) letGo() {
 		s.queue = s.queue[1:]
 		r.trail = true
 		s.trails++
-		signal(r.more)
+		run.Signal(r.more)
 	}
 }

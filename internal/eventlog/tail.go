@@ -260,7 +260,7 @@ func (r *reader) add(e *events.Recorded) bool {
 		return false
 	}
 	r.waiting = append(r.waiting, e)
-	signal(r.more)
+	run.Signal(r.more)
 	return true
 }
 
@@ -269,7 +269,7 @@ func (r *reader) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.end = true
-	signal(r.more)
+	run.Signal(r.more)
 }
 
 // take gives what waits, and tells whether nothing more will come.

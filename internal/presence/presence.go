@@ -24,6 +24,7 @@ import (
 	"github.com/tidemark-desk/tidemark/internal/directory"
 	"github.com/tidemark-desk/tidemark/internal/domain/agent"
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 )
 
 const (
@@ -82,10 +83,7 @@ func (p *Presence) Opened(org, id string) (closed func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.roll.open(n) {
-		select {
-		case p.first <- struct{}{}:
-		default: // it is known that somebody came
-		}
+		run.Signal(p.first)
 	}
 	return func() {
 		p.mu.Lock()

@@ -19,3 +19,12 @@ func Pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// Signal has whoever waits for c go on, now or when it comes to waiting. One that was not yet taken stands for later ones too.
+// c has room for one.
+func Signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -77,3 +77,17 @@ func TestStopNamesThePartThatHangs(t *testing.T) {
 		close(release)
 	})
 }
+
+// TestSignal: it waits for nobody, and is not lost on who comes to waiting later.
+func TestSignal(t *testing.T) {
+	t.Parallel()
+	c := make(chan struct{}, 1)
+	run.Signal(c)
+	run.Signal(c)
+	<-c
+	select {
+	case <-c:
+		t.Error("the second stood for itself")
+	default:
+	}
+}

@@ -67,17 +67,9 @@ func (t *tracker) committed(partition int, s projections.State, soon bool) {
 	if t.since.IsZero() {
 		t.since = time.Now()
 	}
-	notify(t.came)
+	run.Signal(t.came)
 	if soon {
-		notify(t.soon)
-	}
-}
-
-// notify has whoever waits go on, now or when it comes to waiting.
-func notify(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // told already
+		run.Signal(t.soon)
 	}
 }
 
@@ -97,7 +89,7 @@ func (t *tracker) refreshing(ctx context.Context, engine search.Engine) error {
 		now, commits, began := maps.Clone(t.pending), t.commits, time.Now()
 		t.mu.Unlock()
 		if err := engine.Refresh(ctx); err != nil {
-			notify(t.came)
+			run.Signal(t.came)
 			_ = run.Pause(ctx, max(engine.RefreshInterval(), time.Second))
 			continue
 		}

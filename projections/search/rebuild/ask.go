@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tidemark-desk/tidemark/internal/fault"
+	"github.com/tidemark-desk/tidemark/internal/run"
 	"github.com/tidemark-desk/tidemark/projections/search"
 )
 
@@ -47,7 +48,7 @@ func (j *Job) step(ctx context.Context, r search.RebuildRequest) error {
 		return j.rollback(ctx)
 	case search.AskDrop:
 		j.halt()
-		defer j.signal()
+		defer run.Signal(j.asked)
 		return j.set.Drop(ctx, search.RolePrevious)
 	}
 	if now == nil {
@@ -97,7 +98,7 @@ func (j *Job) begin(ctx context.Context, r search.RebuildRequest) error {
 	if err := j.keep(ctx); err != nil {
 		return err
 	}
-	j.signal()
+	run.Signal(j.asked)
 	return nil
 }
 
@@ -112,7 +113,7 @@ func (j *Job) resume(ctx context.Context, now *search.RebuildProgress) error {
 	if err := j.enter(ctx, state, ""); err != nil {
 		return err
 	}
-	j.signal()
+	run.Signal(j.asked)
 	return nil
 }
 
@@ -131,7 +132,7 @@ func (j *Job) again(ctx context.Context, now *search.RebuildProgress) error {
 	if err := j.enter(ctx, search.RebuildVerifying, ""); err != nil {
 		return err
 	}
-	j.signal()
+	run.Signal(j.asked)
 	return nil
 }
 
@@ -169,12 +170,5 @@ func (j *Job) halt() {
 	if cancel != nil {
 		cancel()
 		<-done
-	}
-}
-
-func (j *Job) signal() {
-	select {
-	case j.asked <- struct{}{}:
-	default: // it is to look anyway
 	}
 }

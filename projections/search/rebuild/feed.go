@@ -11,11 +11,11 @@ import (
 
 // window is a stretch of the log, and the conversations in it in the order in which they were touched last, newest first.
 type window struct {
-	from, through uint64
-	order         []events.Aggregate
-	of            map[events.Aggregate]*past
-	states        []projections.State // of the serving index, once the window was read
-	left          int                 // how many of it are to be written, and are not
+	from   uint64
+	order  []events.Aggregate
+	of     map[events.Aggregate]*past
+	states []projections.State // of the serving index, once the window was read
+	left   int                 // how many of it are to be written, and are not
 }
 
 // past is what is known of a conversation; it is not empty before that is written.

@@ -22,7 +22,7 @@ const windowEvents = 1 << 13
 
 // read takes a window in.
 func read(ctx context.Context, log Log, from, through uint64) (*window, error) {
-	w := &window{from: from, through: through, of: map[events.Aggregate]*past{}}
+	w := &window{from: from, of: map[events.Aggregate]*past{}}
 	for at := from; at <= through; {
 		block, err := log.Block(ctx, at)
 		if err != nil {
